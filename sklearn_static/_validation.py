@@ -1,0 +1,147 @@
+"""The one seam through which texts enter: whatever holds them becomes a list of str."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import numpy as np
+from scipy.sparse import issparse
+
+__all__ = ["HandleMissing", "check_embeddings", "check_texts"]
+
+HandleMissing = Literal["error", "empty"]
+
+_EXPECTED = (
+    "a list, tuple or one-dimensional array of str, a pandas or polars Series, "
+    "or a data frame or array with one column"
+)
+
+
+def check_texts(X: Any, *, handle_missing: HandleMissing = "error") -> list[str]:
+    """Turn any accepted container of texts into a list of str.
+
+    Parameters
+    ----------
+    X : list, tuple, array, Series or one-column frame of str
+        The texts, of shape (n_texts,) or (n_texts, 1).
+    handle_missing : {"error", "empty"}, default="error"
+        What to do with None, NaN and pandas' NA: refuse them, or take each as an
+        empty text.
+
+    Returns
+    -------
+    texts : list of str
+        Of length n_texts.
+
+    Raises
+    ------
+    TypeError
+        If `X` is a single str or bytes, or no container of texts, or if an element
+        is no str. The message names the first offender.
+    ValueError
+        If `X` has more than one column or dimension, or holds missing values and
+        `handle_missing` is "error".
+    """
+    texts = _as_list(X)
+    if set(map(type, texts)) <= {str}:
+        return texts
+    return [_as_str(text, i, handle_missing) for i, text in enumerate(texts)]
+
+
+def _as_list(X: Any) -> list[Any]:
+    if isinstance(X, (list, tuple)):
+        return list(X)
+    if isinstance(X, (str, bytes)):
+        raise TypeError(
+            f"X is a single {type(X).__name__}, but {_EXPECTED} was expected. "
+            "To pass one text, wrap it in a list: [text]."
+        )
+    if issparse(X):
+        raise TypeError(
+            f"X is a sparse matrix of shape {X.shape}, but {_EXPECTED} was expected: "
+            "pass the texts themselves, not counts of their words."
+        )
+    if isinstance(X, dict):
+        raise TypeError(f"X is a dict, but {_EXPECTED} was expected.")
+    if hasattr(X, "columns"):
+        return _only_column(X)
+    if hasattr(X, "to_list"):
+        return list(X.to_list())
+    if hasattr(X, "__array__"):
+        return _from_array(np.asarray(X))
+    if isinstance(X, Sequence):
+        return list(X)
+    raise TypeError(
+        f"X is of type {type(X).__name__}, but {_EXPECTED} was expected. "
+        "Turn other iterables into a list first: list(X)."
+    )
+
+
+def _only_column(frame: Any) -> list[Any]:
+    columns = list(frame.columns)
+    if len(columns) != 1:
+        raise ValueError(
+            f"X is a data frame of {len(columns)} columns, but exactly one column of "
+            "texts was expected. Select it, as in X['text'], or send each column to a "
+            "transformer of its own with sklearn.compose.ColumnTransformer."
+        )
+    series = frame.iloc[:, 0] if hasattr(frame, "iloc") else frame[columns[0]]
+    return _as_list(series)
+
+
+def _from_array(array: np.ndarray) -> list[Any]:
+    if array.ndim == 2 and array.shape[1] == 1:
+        array = array[:, 0]
+    if array.ndim != 1:
+        raise ValueError(
+            f"X is an array of shape {array.shape}, but shape (n_texts,) or "
+            "(n_texts, 1) was expected. Reshape your data, or select the one column "
+            "that holds the texts."
+        )
+    return list(array.tolist())
+
+
+def _as_str(text: Any, index: int, handle_missing: HandleMissing) -> str:
+    if isinstance(text, str):
+        return str(text)
+    if _is_missing(text):
+        if handle_missing == "empty":
+            return ""
+        raise ValueError(
+            f"X[{index}] is missing ({text!r}), but a str was expected. Drop or fill "
+            "such rows, or pass handle_missing='empty' to take them as empty texts."
+        )
+    if isinstance(text, (list, tuple)):
+        raise ValueError(
+            f"X[{index}] is a {type(text).__name__}, but a str was expected. X must be "
+            "one-dimensional: one text a row, not a list of tokens or of texts."
+        )
+    raise TypeError(
+        f"X[{index}] is {text!r} of type {type(text).__name__}, but a str was "
+        "expected. Convert first, for instance with [str(x) for x in X]."
+    )
+
+
+def _is_missing(value: Any) -> bool:
+    if value is None or type(value).__name__ in ("NAType", "NaTType"):
+        return True
+    return isinstance(value, (float, np.floating)) and math.isnan(value)
+
+
+def check_embeddings(X: Any, n_dimensions: int | None) -> np.ndarray:
+    """`X` as a float32 array of shape (n_texts, n_dimensions).
+
+    Raises
+    ------
+    ValueError
+        If it has another shape.
+    """
+    array = np.asarray(X, np.float32)
+    if array.ndim != 2 or n_dimensions not in (None, array.shape[1]):
+        raise ValueError(
+            f"X has shape {array.shape}, but embeddings of shape (n_texts, "
+            f"{n_dimensions or 'n_dimensions'}) were expected."
+        )
+    return array

@@ -1,0 +1,629 @@
+"""StaticEmbedding: a tokenizer and a table with one vector per token."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property, lru_cache
+from importlib.resources import files as package_files
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from tokenizers import Tokenizer
+from tqdm.auto import tqdm
+
+from . import hub, persistence
+from ._card import embedding_card
+from ._pooling import pool
+from ._tokens import BagTokenizer, TokenBags
+from ._validation import HandleMissing, check_texts
+from .persistence import ModelFormatError
+
+__all__ = ["StaticEmbedding", "resolve_embedding"]
+
+DEFAULT_MODEL = "default"
+_DTYPES = (np.float32, np.float16, np.int8)
+_DEFAULT_MAX_LENGTH = 512
+_TABLE_FILE = "model.safetensors"
+
+
+class StaticEmbedding:
+    """A tokenizer and a table of token vectors, which embed texts by their mean.
+
+    The embedding of a text is the mean of its tokens' vectors, each multiplied by the
+    token's weight where there are weights, and scaled to unit length where `normalize`
+    is set. Unknown tokens do not count; the embedding of a text without known tokens is
+    all zeros.
+
+    An embedding never changes, so ``copy.deepcopy`` and :func:`sklearn.base.clone`
+    return the same object, and threads may share it.
+
+    Parameters
+    ----------
+    vectors : array-like of shape (n_rows, n_dimensions), float32, float16 or int8
+        The table. Other floats are taken as float32. It is copied unless read-only.
+    tokenizer : tokenizers.Tokenizer
+        Its ids index `vectors`, or `mapping` where there is one. It is copied.
+    weights : array-like of shape (n_tokens,), default=None
+        A factor for each token id.
+    mapping : array-like of shape (n_tokens,), int, default=None
+        The row of each token id, for tables whose tokens share rows.
+    normalize : bool, default=False
+        Whether embeddings are scaled to unit Euclidean length.
+    max_length : int or None, default=512
+        The most tokens to take of a text, unknown ones counted. Texts are first cut to
+        this number times the median token length in characters. None takes all.
+    metadata : mapping, default=None
+        Further entries for ``config.json``, JSON-able: where the table came from.
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not fit each other or the tokenizer, if an index of `mapping`
+        is out of range, or a value not finite.
+
+    See Also
+    --------
+    StaticEmbeddingTransformer : The same as a scikit-learn transformer.
+    distill : Makes an embedding out of a sentence transformer.
+
+    Notes
+    -----
+    Tokenization, truncation and pooling give the vectors of model2vec's
+    ``StaticModel.encode`` [1]_, whose folder format is also the one read and written.
+
+    References
+    ----------
+    .. [1] S. Tulkens and T. van Dongen, "Model2Vec: Fast State-of-the-Art Static
+       Embeddings", 2024, https://github.com/MinishLab/model2vec.
+
+    Examples
+    --------
+    >>> from tokenizers import Tokenizer, models, pre_tokenizers
+    >>> vocabulary = {"[UNK]": 0, "good": 1, "bad": 2}
+    >>> tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token="[UNK]"))
+    >>> tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    >>> embedding = StaticEmbedding([[0.0, 0.0], [2.0, 0.0], [0.0, 2.0]], tokenizer)
+    >>> embedding.encode(["good", "good or bad", ""])
+    array([[2., 0.],
+           [1., 1.],
+           [0., 0.]], dtype=float32)
+    """
+
+    def __init__(
+        self,
+        vectors: Any,
+        tokenizer: Tokenizer,
+        *,
+        weights: Any = None,
+        mapping: Any = None,
+        normalize: bool = False,
+        max_length: int | None = _DEFAULT_MAX_LENGTH,
+        metadata: Mapping[str, Any] | None = None,
+    ) -> None:
+        if max_length is not None and max_length < 1:
+            raise ValueError(f"max_length is {max_length}; give None or 1 and more.")
+        own_tokenizer = Tokenizer.from_str(tokenizer.to_str())
+        self._set(
+            vectors=_frozen(vectors, _DTYPES, "vectors"),
+            bag_tokenizer=BagTokenizer(own_tokenizer, max_length),
+            weights=_frozen(weights, (np.float32,), "weights"),
+            mapping=_frozen(mapping, (np.int32,), "mapping"),
+            normalize=bool(normalize),
+            metadata=dict(metadata or {}),
+        )
+        self._check()
+
+    def _set(self, **state: Any) -> None:
+        self.__dict__.update({f"_{name}": value for name, value in state.items()})
+
+    def _check(self) -> None:
+        """Raise ValueError unless table, weights, mapping and tokenizer fit."""
+        n_tokens = self._bag_tokenizer.tokenizer.get_vocab_size()
+        if self.vectors.ndim != 2:
+            raise ValueError(
+                f"vectors have shape {self.vectors.shape}, but (n_rows, n_dimensions) "
+                "was expected."
+            )
+        per_token = {"weights": self.weights, "mapping": self.mapping}
+        if self.mapping is None:
+            per_token["vectors"] = self.vectors
+        for name, values in per_token.items():
+            if values is not None and len(values) != n_tokens:
+                raise ValueError(
+                    f"{name} has {len(values)} entries, but the tokenizer knows "
+                    f"{n_tokens} tokens: the two do not belong together."
+                )
+        if self.mapping is not None and len(self.mapping):
+            low, high = self.mapping.min(), self.mapping.max()
+            if low < 0 or high >= len(self.vectors):
+                raise ValueError(
+                    f"mapping holds row {low if low < 0 else high}, but vectors has "
+                    f"{len(self.vectors)} rows."
+                )
+        for name in ("vectors", "weights"):
+            _check_finite(getattr(self, name), name)
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        name_or_folder: str | Path,
+        *,
+        revision: str | None = None,
+        token: str | bool | None = None,
+        local_files_only: bool = False,
+        cache_dir: str | Path | None = None,
+        subfolder: str | None = None,
+        normalize: bool | None = None,
+        max_length: int | Literal["auto"] | None = "auto",
+        dimensions: int | None = None,
+    ) -> StaticEmbedding:
+        """Open a folder or a model of the Hugging Face Hub in model2vec's format.
+
+        Parameters
+        ----------
+        name_or_folder : str or Path
+            ``"default"`` (the bundled table), a folder, or a Hub id such as
+            ``"minishlab/potion-base-8M"``.
+        revision : str, default=None
+            Branch, tag or commit on the Hub.
+        token : str or bool, default=None
+            The Hub's access token; None takes the one that is logged in, if any.
+        local_files_only : bool, default=False
+            Whether to look into the download cache only.
+        cache_dir : str or Path, default=None
+            Where downloads are kept; None is ``huggingface_hub``'s own place.
+        subfolder : str, default=None
+            Where in the folder or repository the model is.
+        normalize : bool, default=None
+            Overrides the model's own setting.
+        max_length : int, None or "auto", default="auto"
+            Overrides the model's own setting, which "auto" takes (512 where it has
+            none).
+        dimensions : int, default=None
+            Keep this many leading dimensions, all by default. Meant for tables whose
+            dimensions are in order of importance, such as those reduced by PCA.
+
+        Returns
+        -------
+        embedding : StaticEmbedding
+
+        Raises
+        ------
+        FileNotFoundError
+            If there is no such folder and no such model on the Hub.
+        ConnectionError
+            If there is no such folder and the Hub cannot be reached.
+        ModelFormatError
+            If the folder holds no model, or one that is damaged or inconsistent.
+        ValueError
+            If `dimensions` is more than the table has.
+        """
+        if name_or_folder == DEFAULT_MODEL:
+            folder = _bundled_folder()
+        else:
+            folder = hub.resolve_folder(
+                name_or_folder,
+                revision=revision,
+                token=token,
+                local_files_only=local_files_only,
+                cache_dir=cache_dir,
+                subfolder=subfolder,
+            )
+        return cls._from_folder(folder, normalize, max_length, dimensions)
+
+    @classmethod
+    def _from_folder(
+        cls,
+        folder: Path,
+        normalize: bool | None = None,
+        max_length: int | Literal["auto"] | None = "auto",
+        dimensions: int | None = None,
+    ) -> StaticEmbedding:
+        config = persistence.read_config(folder)
+        tokenizer = persistence.read_tokenizer(folder)
+        tensors = persistence.read_tensors(folder, _TABLE_FILE)
+        if "embeddings" not in tensors:
+            raise ModelFormatError(
+                f"{folder / _TABLE_FILE} holds {sorted(tensors)}, but a tensor "
+                "'embeddings' was expected."
+            )
+        vectors = tensors["embeddings"]
+        if dimensions is not None:
+            vectors = _leading(vectors, dimensions)
+        if normalize is None:
+            normalize = config.get("normalize", False)
+        if max_length == "auto":
+            max_length = config.get("max_length", _DEFAULT_MAX_LENGTH)
+        embedding = cls.__new__(cls)
+        try:
+            embedding._set(
+                vectors=_frozen(vectors, _DTYPES, "embeddings", copy=False),
+                bag_tokenizer=BagTokenizer(tokenizer, max_length),
+                weights=_frozen(tensors.get("weights"), (np.float32,), "weights"),
+                mapping=_frozen(tensors.get("mapping"), (np.int32,), "mapping"),
+                normalize=bool(normalize),
+                metadata=_without_own_settings(config),
+            )
+            embedding._check()
+        except (ValueError, TypeError) as error:
+            raise ModelFormatError(f"{folder} is inconsistent: {error}") from error
+        return embedding
+
+    @property
+    def vectors(self) -> np.ndarray:
+        """The table, of shape (n_rows, n_dimensions), as stored; read-only."""
+        return self._vectors
+
+    @property
+    def weights(self) -> np.ndarray | None:
+        """The factor of each token id, of shape (n_tokens,), float32; read-only."""
+        return self._weights
+
+    @property
+    def mapping(self) -> np.ndarray | None:
+        """The row of each token id, of shape (n_tokens,), int32; read-only."""
+        return self._mapping
+
+    @property
+    def normalize(self) -> bool:
+        """Whether embeddings are scaled to unit length."""
+        return self._normalize
+
+    @property
+    def max_length(self) -> int | None:
+        """The most tokens taken of a text."""
+        return self._bag_tokenizer.max_length
+
+    @property
+    def metadata(self) -> dict[str, Any]:
+        """A copy of the further entries of ``config.json``."""
+        return dict(self._metadata)
+
+    @property
+    def tokenizer(self) -> Tokenizer:
+        """A copy of the tokenizer."""
+        return Tokenizer.from_str(self._bag_tokenizer.tokenizer.to_str())
+
+    @property
+    def n_tokens(self) -> int:
+        """The number of tokens that the tokenizer knows."""
+        return len(self.vectors if self.mapping is None else self.mapping)
+
+    @property
+    def n_dimensions(self) -> int:
+        """The length of an embedding."""
+        return self.vectors.shape[1]
+
+    def encode(
+        self,
+        texts: Any,
+        *,
+        batch_size: int = 4096,
+        show_progress_bar: bool = False,
+        handle_missing: HandleMissing = "error",
+    ) -> np.ndarray:
+        """Embed texts.
+
+        Parameters
+        ----------
+        texts : list, tuple, array, Series or one-column frame of str
+            Of length n_texts.
+        batch_size : int, default=4096
+            How many texts to take at a time, which bounds the memory needed beyond the
+            result. It does not change the result.
+        show_progress_bar : bool, default=False
+            Whether to show a progress bar.
+        handle_missing : {"error", "empty"}, default="error"
+            What to do with None and NaN: refuse them, or take each as an empty text.
+
+        Returns
+        -------
+        embeddings : ndarray of shape (n_texts, n_dimensions), float32
+            A text without known tokens has all zeros.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If `texts` is not as described; the message names the first offender.
+        """
+        checked = check_texts(texts, handle_missing=handle_missing)
+        out = np.empty((len(checked), self.n_dimensions), np.float32)
+        starts = range(0, len(checked), batch_size)
+        for start in tqdm(starts, "encode", disable=not show_progress_bar):
+            batch = checked[start : start + batch_size]
+            out[start : start + batch_size] = self.pool(self.tokenize(batch))
+        return out
+
+    def tokenize(self, texts: list[str]) -> TokenBags:
+        """The known token ids of each text, after truncation.
+
+        Parameters
+        ----------
+        texts : list of str
+            Of length n_texts.
+
+        Returns
+        -------
+        bags : TokenBags
+            With ``ids`` of shape (n_tokens_in_all,), int32, and ``offsets`` of shape
+            (n_texts + 1,): text ``i`` has ``ids[offsets[i]:offsets[i + 1]]``.
+        """
+        return self._bag_tokenizer(texts)
+
+    def pool(self, bags: TokenBags) -> np.ndarray:
+        """The embeddings of tokenized texts.
+
+        Parameters
+        ----------
+        bags : TokenBags
+            As :meth:`tokenize` gives them, n_texts of them.
+
+        Returns
+        -------
+        embeddings : ndarray of shape (n_texts, n_dimensions), float32
+        """
+        rows, weights = self.rows(bags)
+        if self.mapping is None:
+            weights = None
+        return pool(rows, self._matrix, weights=weights, normalize=self.normalize)
+
+    def rows(self, bags: TokenBags) -> tuple[TokenBags, np.ndarray | None]:
+        """The table's row and the weight of each token in `bags`.
+
+        Parameters
+        ----------
+        bags : TokenBags
+            With n_tokens_in_all tokens.
+
+        Returns
+        -------
+        rows : TokenBags
+            With row numbers for ids.
+        weights : ndarray of shape (n_tokens_in_all,), float32, or None
+            None where the table has no weights.
+        """
+        weights = None if self.weights is None else self.weights[bags.ids]
+        if self.mapping is None:
+            return bags, weights
+        return TokenBags(self.mapping[bags.ids], bags.offsets), weights
+
+    def with_vectors(self, vectors: Any, *, metadata: Any = None) -> StaticEmbedding:
+        """The same tokens with another table.
+
+        Parameters
+        ----------
+        vectors : array-like of shape (n_rows, n_dimensions)
+            The number of rows is that of this table. Copied unless read-only.
+        metadata : mapping, default=None
+            The new embedding's; None keeps this one's.
+
+        Returns
+        -------
+        embedding : StaticEmbedding
+            Which shares the tokenizer, with all that it remembers, and the weights and
+            mapping of this one.
+        """
+        embedding = type(self).__new__(type(self))
+        state = {k: v for k, v in self.__dict__.items() if k != "_matrix"}
+        embedding.__dict__.update(state)
+        embedding._set(vectors=_frozen(vectors, _DTYPES, "vectors"))
+        if metadata is not None:
+            embedding._set(metadata=dict(metadata))
+        embedding._check()
+        return embedding
+
+    def for_training(self) -> StaticEmbedding:
+        """The same with a float32 table to start training from.
+
+        Returns
+        -------
+        embedding : StaticEmbedding
+            Without weights unless tokens share rows: the rows are multiplied by them.
+            An int8 table without weights, whose scale is arbitrary, is taken to span
+            -1 to 1.
+        """
+        if self.vectors.dtype == np.float32 and self.weights is None:
+            return self
+        if self.vectors.dtype == np.int8 and self.weights is None:
+            vectors = self.vectors / np.float32(127)
+        else:
+            vectors = self._matrix
+        embedding = self.with_vectors(vectors)
+        if self.mapping is None:
+            embedding._set(weights=None)
+        return embedding
+
+    @cached_property
+    def _matrix(self) -> np.ndarray:
+        """The table that is pooled from: float32, weights included where rows allow."""
+        matrix = self.vectors.astype(np.float32, copy=False)
+        if self.weights is not None and self.mapping is None:
+            matrix = matrix * self.weights[:, None]
+        return matrix
+
+    def to_files(self) -> dict[str, bytes]:
+        """The contents of a model folder, by file name."""
+        tensors = {"embeddings": self.vectors}
+        if self.weights is not None:
+            tensors["weights"] = self.weights
+        if self.mapping is not None:
+            tensors["mapping"] = self.mapping
+        modules = [_module(0, ".", "StaticEmbedding")]
+        if self.normalize:
+            modules.append(_module(1, "1_Normalize", "Normalize"))
+        return {
+            _TABLE_FILE: persistence.tensor_bytes(tensors),
+            "tokenizer.json": self._bag_tokenizer.tokenizer.to_str().encode(),
+            "config.json": persistence.json_bytes(persistence.stamp(self.config())),
+            "modules.json": persistence.json_bytes(modules),
+            "README.md": embedding_card(self.n_tokens, self.n_dimensions).encode(),
+        }
+
+    def config(self) -> dict[str, Any]:
+        """The contents of ``config.json``, a JSON-able dict."""
+        config = {
+            "model_type": "model2vec",
+            "architectures": ["StaticModel"],
+            **self._metadata,
+            "hidden_dim": self.n_dimensions,
+            "normalize": self.normalize,
+            "max_length": self.max_length,
+            "embedding_dtype": self.vectors.dtype.name,
+        }
+        if self.mapping is not None:
+            config["vocabulary_quantization"] = len(self.vectors)
+        return config
+
+    def save_pretrained(self, folder: str | Path) -> None:
+        """Write a folder that :meth:`from_pretrained`, and model2vec, can open.
+
+        Parameters
+        ----------
+        folder : str or Path
+            Made where it is not there; a model folder there is replaced, once the new
+            one is complete.
+
+        Raises
+        ------
+        FileExistsError
+            If `folder` holds files that are no part of a model.
+        OSError
+            If writing fails; what was there is as it was.
+        """
+        persistence.write_folder(folder, self.to_files())
+
+    def push_to_hub(
+        self,
+        repo_id: str,
+        *,
+        private: bool | None = None,
+        revision: str | None = None,
+        commit_message: str | None = None,
+        token: str | bool | None = None,
+    ) -> str:
+        """Upload the folder of :meth:`save_pretrained` to the Hugging Face Hub.
+
+        Parameters
+        ----------
+        repo_id : str
+            The repository, made if it is not there.
+        private : bool, default=None
+            Whether a repository made here is private; None is the account's default.
+        revision : str, default=None
+            The branch; it has to exist. None is the main branch.
+        commit_message : str, default=None
+            None takes ``"Upload a static model"``.
+        token : str or bool, default=None
+            The Hub's access token; None takes the one that is logged in, if any.
+
+        Returns
+        -------
+        url : str
+            The commit's.
+        """
+        return hub.push_folder(
+            self.save_pretrained,
+            repo_id,
+            private=private,
+            revision=revision,
+            commit_message=commit_message,
+            token=token,
+        )
+
+    def __copy__(self) -> StaticEmbedding:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> StaticEmbedding:
+        return self
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {
+            "vectors": self.vectors,
+            "weights": self.weights,
+            "mapping": self.mapping,
+            "normalize": self.normalize,
+            "metadata": self._metadata,
+            "max_length": self.max_length,
+            "tokenizer": self._bag_tokenizer.tokenizer.to_str(),
+        }
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        tokenizer = Tokenizer.from_str(state.pop("tokenizer"))
+        bag_tokenizer = BagTokenizer(tokenizer, state.pop("max_length"))
+        self._set(bag_tokenizer=bag_tokenizer, **state)
+        for name in ("vectors", "weights", "mapping"):
+            array = getattr(self, name)
+            if array is not None:
+                array.flags.writeable = False
+
+    def __repr__(self) -> str:
+        source = self._metadata.get("tokenizer_name")
+        name = f", tokenizer_name={source!r}" if source else ""
+        return (
+            f"StaticEmbedding(n_tokens={self.n_tokens}, "
+            f"n_dimensions={self.n_dimensions}, dtype={self.vectors.dtype.name}{name})"
+        )
+
+
+def resolve_embedding(model: StaticEmbedding | str | Path) -> StaticEmbedding:
+    """An estimator's `model` as an embedding; opened if it is a name or a folder."""
+    if isinstance(model, StaticEmbedding):
+        return model
+    if model == DEFAULT_MODEL:
+        return _bundled()
+    return StaticEmbedding.from_pretrained(model)
+
+
+@lru_cache(maxsize=1)
+def _bundled() -> StaticEmbedding:
+    return StaticEmbedding.from_pretrained(DEFAULT_MODEL)
+
+
+def _bundled_folder() -> Path:
+    return Path(str(package_files(__package__))) / "models" / "default"
+
+
+def _frozen(
+    values: Any, dtypes: tuple[type, ...], name: str, copy: bool = True
+) -> np.ndarray | None:
+    """A read-only, C-contiguous array of one of `dtypes`, the first for others."""
+    if values is None:
+        return None
+    array = np.asarray(values)
+    if array.dtype.kind not in "fiu":
+        raise TypeError(f"{name} has dtype {array.dtype}, but numbers were expected.")
+    dtype = array.dtype if array.dtype in dtypes else dtypes[0]
+    may_share = not copy or not array.flags.writeable
+    array = np.array(array, dtype, order="C", copy=None if may_share else True)
+    array.flags.writeable = False
+    return array
+
+
+def _check_finite(values: np.ndarray | None, name: str) -> None:
+    # A NaN or infinity survives the sum, which is much faster than testing each value.
+    if values is None or values.dtype.kind != "f":
+        return
+    if np.isfinite(values.sum(dtype=np.float32)) or np.isfinite(values).all():
+        return
+    row = np.argwhere(~np.isfinite(values))[0][0]
+    raise ValueError(f"{name}[{row}] holds a value that is not finite.")
+
+
+def _leading(vectors: np.ndarray, dimensions: int) -> np.ndarray:
+    if not 1 <= dimensions <= vectors.shape[-1]:
+        raise ValueError(
+            f"dimensions is {dimensions}, but the table has {vectors.shape[-1]}: give "
+            "a number from 1 to that."
+        )
+    return vectors[..., :dimensions]
+
+
+def _without_own_settings(config: dict[str, Any]) -> dict[str, Any]:
+    own = ("normalize", "max_length", "embedding_dtype", "hidden_dim", "head_config")
+    return {k: v for k, v in config.items() if k not in (*own, "sklearn_static")}
+
+
+def _module(index: int, path: str, kind: str) -> dict[str, Any]:
+    kind = f"sentence_transformers.models.{kind}"
+    return {"idx": index, "name": str(index), "path": path, "type": kind}

@@ -1,0 +1,293 @@
+"""StaticPipeline: a frozen model, which needs numpy and scikit-learn but no torch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from sklearn.pipeline import Pipeline
+
+from . import hub, persistence
+from ._card import pipeline_card
+from ._head import Head, Linear
+from .embedding import StaticEmbedding
+from .head import StaticHeadClassifier
+from .persistence import ModelFormatError
+from .transformer import StaticEmbeddingTransformer
+
+__all__ = ["StaticPipeline"]
+
+_HEAD_FILE = "head.safetensors"
+_TABLE_SETTINGS = ("handle_missing",)
+
+
+class StaticPipeline(Pipeline):
+    """A trained table and head as a scikit-learn pipeline without torch.
+
+    What :meth:`StaticClassifier.to_pipeline` returns. The first step, ``embedding``, is
+    a :class:`StaticEmbeddingTransformer` around the trained table; the second,
+    ``head``, predicts from its embeddings. Both are fitted from the start: ``fit`` does
+    nothing, and ``clone`` keeps what was trained. So the pipeline can be calibrated,
+    sliced, pickled, put into other estimators, and saved as a folder that model2vec
+    opens too.
+
+    Parameters
+    ----------
+    steps : list of (str, estimator)
+        As of :class:`sklearn.pipeline.Pipeline`.
+    transform_input : list of str, default=None
+        As of :class:`sklearn.pipeline.Pipeline`.
+    memory : str or object with the joblib.Memory interface, default=None
+        As of :class:`sklearn.pipeline.Pipeline`.
+    verbose : bool, default=False
+        As of :class:`sklearn.pipeline.Pipeline`.
+
+    See Also
+    --------
+    StaticClassifier : Trains what a pipeline freezes.
+
+    Examples
+    --------
+    >>> from sklearn_static import StaticClassifier, StaticPipeline
+    >>> texts, labels = ["good film", "bad film"] * 10, ["pos", "neg"] * 10
+    >>> pipeline = StaticClassifier(random_state=0).fit(texts, labels).to_pipeline()
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as parent:
+    ...     pipeline.save_pretrained(f"{parent}/film")
+    ...     again = StaticPipeline.from_pretrained(f"{parent}/film")
+    >>> again.predict(["a good one"])
+    array(['pos'], dtype='<U3')
+    """
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        name_or_folder: str | Path,
+        *,
+        revision: str | None = None,
+        token: str | bool | None = None,
+        local_files_only: bool = False,
+        cache_dir: str | Path | None = None,
+        subfolder: str | None = None,
+    ) -> StaticPipeline:
+        """Open a folder or a pipeline of the Hugging Face Hub.
+
+        Folders written by :meth:`save_pretrained` and by model2vec's
+        ``StaticModelPipeline`` can be opened. No code in them is run.
+
+        Parameters
+        ----------
+        name_or_folder : str or Path
+            A folder, or the id of a repository on the Hub.
+        revision : str, default=None
+            Branch, tag or commit on the Hub.
+        token : str or bool, default=None
+            The Hub's access token; None takes the one that is logged in, if any.
+        local_files_only : bool, default=False
+            Whether to look into the download cache only.
+        cache_dir : str or Path, default=None
+            Where downloads are kept; None is ``huggingface_hub``'s own place.
+        subfolder : str, default=None
+            Where in the folder or repository the pipeline is.
+
+        Returns
+        -------
+        pipeline : StaticPipeline
+
+        Raises
+        ------
+        FileNotFoundError
+            If there is no such folder and no such model on the Hub.
+        ConnectionError
+            If there is no such folder and the Hub cannot be reached.
+        ModelFormatError
+            If the folder holds no pipeline, or one that is damaged or inconsistent.
+        """
+        folder = hub.resolve_folder(
+            name_or_folder,
+            revision=revision,
+            token=token,
+            local_files_only=local_files_only,
+            cache_dir=cache_dir,
+            subfolder=subfolder,
+        )
+        head = _read_head(folder)
+        embedding = StaticEmbedding.from_pretrained(folder)
+        if head.head.n_inputs not in (None, embedding.n_dimensions):
+            raise ModelFormatError(
+                f"{folder / _HEAD_FILE} takes {head.head.n_inputs} dimensions, but the "
+                f"table beside it has {embedding.n_dimensions}."
+            )
+        own = persistence.own_entries(persistence.read_config(folder))
+        settings = {k: own[k] for k in _TABLE_SETTINGS if k in own}
+        transformer = StaticEmbeddingTransformer(embedding, **settings)
+        return cls([("embedding", transformer), ("head", head)])
+
+    def save_pretrained(self, folder: str | Path) -> None:
+        """Write a folder that :meth:`from_pretrained`, and model2vec, can open.
+
+        Parameters
+        ----------
+        folder : str or Path
+            Made where it is not there; a model folder there is replaced, once the new
+            one is complete.
+
+        Raises
+        ------
+        FileExistsError
+            If `folder` holds files that are no part of a model.
+        OSError
+            If writing fails; what was there is as it was.
+        TypeError
+            If the steps are not an embedding and a head, or if a label is of a type
+            that the format cannot hold.
+        """
+        persistence.write_folder(folder, self._to_files())
+
+    def push_to_hub(
+        self,
+        repo_id: str,
+        *,
+        private: bool | None = None,
+        revision: str | None = None,
+        commit_message: str | None = None,
+        token: str | bool | None = None,
+    ) -> str:
+        """Upload the folder of :meth:`save_pretrained` to the Hugging Face Hub.
+
+        Parameters
+        ----------
+        repo_id : str
+            The repository, made if it is not there.
+        private : bool, default=None
+            Whether a repository made here is private; None is the account's default.
+        revision : str, default=None
+            The branch; it has to exist. None is the main branch.
+        commit_message : str, default=None
+            None takes ``"Upload a static model"``.
+        token : str or bool, default=None
+            The Hub's access token; None takes the one that is logged in, if any.
+
+        Returns
+        -------
+        url : str
+            The commit's.
+        """
+        return hub.push_folder(
+            self.save_pretrained,
+            repo_id,
+            private=private,
+            revision=revision,
+            commit_message=commit_message,
+            token=token,
+        )
+
+    def _to_files(self) -> dict[str, bytes]:
+        transformer, head = self._parts()
+        embedding = transformer.embedding
+        files = embedding.to_files()
+        tensors = {}
+        for i, layer in enumerate(head.head.linear):
+            tensors[f"head.{i}.weight"] = layer.weight
+            tensors[f"head.{i}.bias"] = layer.bias
+        classes = head.classes_
+        config = {
+            **embedding.config(),
+            "head_config": {
+                "n_layers": len(head.head.linear),
+                "activation": "softmax",
+                "classes": _plain_labels(classes),
+            },
+        }
+        settings = {k: getattr(transformer, k) for k in _TABLE_SETTINGS}
+        own = {"classes_dtype": classes.dtype.str, **settings}
+        card = pipeline_card(
+            "classification", list(map(str, classes)), embedding.n_dimensions
+        )
+        return {
+            **files,
+            _HEAD_FILE: persistence.tensor_bytes(tensors),
+            "config.json": persistence.json_bytes(persistence.stamp(config, **own)),
+            "README.md": card.encode(),
+        }
+
+    def _parts(self) -> tuple[StaticEmbeddingTransformer, StaticHeadClassifier]:
+        steps = [step for _, step in self.steps]
+        if len(steps) == 2:
+            transformer, head = steps
+            if isinstance(transformer, StaticEmbeddingTransformer) and isinstance(
+                head, StaticHeadClassifier
+            ):
+                return transformer, head
+        raise TypeError(
+            f"The steps are {[type(step).__name__ for step in steps]}, but only a "
+            "StaticEmbeddingTransformer followed by a frozen head can be saved as a "
+            "folder. Use joblib for other pipelines."
+        )
+
+
+def _plain_labels(classes: np.ndarray) -> list[Any]:
+    labels: list[Any] = classes.tolist()
+    for label in labels:
+        if not isinstance(label, (str, int, float, bool)):
+            raise TypeError(
+                f"The label {label!r} is of type {type(label).__name__}, but a model "
+                "folder can hold str, int, float and bool only. Use joblib, or train "
+                "with such labels."
+            )
+    return labels
+
+
+def _read_head(folder: Path) -> StaticHeadClassifier:
+    config = persistence.read_config(folder)
+    path = folder / "config.json"
+    head_config = config.get("head_config")
+    if not isinstance(head_config, dict):
+        raise ModelFormatError(
+            f"{path} has no 'head_config': {folder} holds a table without a head, which "
+            "StaticEmbedding.from_pretrained opens."
+        )
+    activation = head_config.get("activation")
+    if activation != "softmax":
+        raise ModelFormatError(
+            f"{path} has the head activation {activation!r}, but 'softmax' was expected."
+        )
+    try:
+        head = Head.mlp(_read_layers(folder, head_config.get("n_layers")))
+        classes = _read_classes(config)
+    except (ValueError, TypeError) as error:
+        if isinstance(error, ModelFormatError):
+            raise
+        raise ModelFormatError(f"{folder} is inconsistent: {error}") from error
+    n_outputs = len(head.linear[-1].bias)
+    if len(classes) != n_outputs:
+        raise ModelFormatError(
+            f"{path} names {len(classes)} classes, but {_HEAD_FILE} has {n_outputs} "
+            "outputs."
+        )
+    return StaticHeadClassifier(head, classes)
+
+
+def _read_layers(folder: Path, n_layers: Any) -> list[Linear]:
+    if not isinstance(n_layers, int) or n_layers < 1:
+        raise ModelFormatError(
+            f"{folder / 'config.json'} has n_layers {n_layers!r} in 'head_config', but "
+            "a number from 1 was expected."
+        )
+    tensors = persistence.read_tensors(folder, _HEAD_FILE)
+    names = [f"head.{i}.{part}" for i in range(n_layers) for part in ("weight", "bias")]
+    if set(names) != set(tensors):
+        raise ModelFormatError(
+            f"{folder / _HEAD_FILE} holds {sorted(tensors)}, but {names} were expected."
+        )
+    values = [tensors[name].astype(np.float32, copy=False) for name in names]
+    return [Linear(w, b) for w, b in zip(values[::2], values[1::2], strict=True)]
+
+
+def _read_classes(config: dict[str, Any]) -> np.ndarray:
+    classes = config["head_config"].get("classes")
+    if not isinstance(classes, list):
+        raise TypeError(f"head_config has classes {classes!r}, but a list was expected.")
+    dtype = persistence.own_entries(config).get("classes_dtype")
+    return np.asarray(classes, dtype=None if dtype is None else np.dtype(dtype))

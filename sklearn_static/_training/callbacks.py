@@ -1,0 +1,128 @@
+"""skorch callbacks: the best epoch, early stopping, and a progress bar."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from skorch.callbacks import Callback
+from tqdm.auto import tqdm
+
+__all__ = ["BestEpoch", "EpochProgress", "StopOnNonFinite", "StopTraining"]
+
+
+class StopTraining(Exception):
+    """Raised by a callback to end training in good order.
+
+    skorch's own way is KeyboardInterrupt, which is the user's.
+    """
+
+
+class StopOnNonFinite(Callback):
+    """Raise ValueError when the training loss is no longer finite."""
+
+    def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
+        """Look at the epoch's loss."""
+        loss = net.history[-1, "train_loss"]
+        if not math.isfinite(loss):
+            raise ValueError(
+                f"Training diverged: the loss of epoch {len(net.history)} is {loss}. "
+                f"Lower the learning rate, lr={net.lr}, or look for extreme values in "
+                "the targets or sample weights."
+            )
+
+
+class BestEpoch(Callback):
+    """Remember the parameters of the best epoch, and stop when it is long past.
+
+    Parameters
+    ----------
+    monitor : str
+        The entry of the history to watch.
+    sign : {1, -1}
+        1 if greater is better.
+    score : callable, default=None
+        Fills the `monitor` entry from the outputs on the validation texts, an ndarray
+        of shape (n_texts, n_outputs). None if the entry is there anyway.
+    n_iter_no_change : int
+        Stop after this many epochs that did not better the best by more than `tol`.
+    tol : float
+    keep : bool
+        Whether to remember parameters; otherwise only to stop.
+
+    Attributes
+    ----------
+    epoch : int
+        The best epoch, counted from 1.
+    value : float
+        What was watched, in that epoch.
+    state : dict of str to Tensor
+        The module's parameters after it.
+    """
+
+    def __init__(
+        self,
+        monitor: str,
+        sign: int,
+        *,
+        score: Callable[[np.ndarray], float] | None,
+        n_iter_no_change: int,
+        tol: float,
+        keep: bool,
+    ) -> None:
+        self.monitor = monitor
+        self.sign = sign
+        self.score = score
+        self.n_iter_no_change = n_iter_no_change
+        self.tol = tol
+        self.keep = keep
+
+    def on_train_begin(self, net: Any, **kwargs: Any) -> None:
+        """Forget what an earlier run left."""
+        self.epoch, self.value, self.state = 0, math.nan, None
+        self._best = self._to_beat = -math.inf
+        self._misses = 0
+
+    def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
+        """Compare the epoch with the best so far."""
+        if self.score is not None:
+            value = float(self.score(net.valid_outputs_.cpu().numpy()))
+            net.history.record(self.monitor, value)
+        value = net.history[-1, self.monitor]
+        goodness = self.sign * value
+        if goodness > self._best:
+            self._best, self.epoch, self.value = goodness, len(net.history), value
+            if self.keep:
+                self.state = _copied(net.module_.state_dict())
+        if goodness > self._to_beat + self.tol:
+            self._to_beat, self._misses = goodness, 0
+        else:
+            self._misses += 1
+        if self._misses >= self.n_iter_no_change:
+            raise StopTraining
+
+
+def _copied(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    return {name: tensor.detach().clone() for name, tensor in state.items()}
+
+
+class EpochProgress(Callback):
+    """A progress bar over the epochs, with the losses of the last one."""
+
+    def on_train_begin(self, net: Any, **kwargs: Any) -> None:
+        """Show the bar."""
+        self._bar = tqdm(total=net.max_epochs, desc="fit", unit="epoch")
+
+    def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
+        """Advance by an epoch."""
+        row = net.history[-1]
+        shown = {k: f"{row[k]:.4f}" for k in row if k.startswith(("train_", "valid_"))}
+        self._bar.set_postfix(shown, refresh=False)
+        self._bar.update()
+
+    def on_train_end(self, net: Any, **kwargs: Any) -> None:
+        """Leave the bar as it is."""
+        self._bar.close()

@@ -1,0 +1,110 @@
+"""The torch module: an embedding bag and a head."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional
+
+from .._head import Head, Linear
+
+__all__ = ["StaticModule", "head_to_numpy", "mean_embedding", "mlp_head"]
+
+Encode = Callable[..., torch.Tensor]
+
+
+class StaticModule(nn.Module):
+    """Bags of table rows to scores.
+
+    Parameters
+    ----------
+    table : Tensor of shape (n_rows, n_dimensions), float32
+    head : Module
+        From (n_texts, n_dimensions) to (n_texts, n_outputs).
+    encode : callable
+        From ``(table, ids, offsets, share)`` to embeddings.
+    freeze_embedding : bool
+        Whether the table is left as it is.
+    """
+
+    def __init__(
+        self, table: torch.Tensor, head: nn.Module, encode: Encode, freeze_embedding: bool
+    ) -> None:
+        super().__init__()
+        self.table = nn.Parameter(table, requires_grad=not freeze_embedding)
+        self.head = head
+        self._encode = encode
+
+    def forward(
+        self, ids: torch.Tensor, offsets: torch.Tensor, share: torch.Tensor
+    ) -> torch.Tensor:
+        """The scores of a batch, of shape (n_texts, n_outputs).
+
+        `ids` are the rows of all texts in order, text ``i``'s from ``offsets[i]`` on,
+        and `share` is the part that each has in its text's mean.
+        """
+        scores: torch.Tensor = self.head(self._encode(self.table, ids, offsets, share))
+        return scores
+
+
+def mean_embedding(
+    table: torch.Tensor,
+    ids: torch.Tensor,
+    offsets: torch.Tensor,
+    share: torch.Tensor,
+    *,
+    normalize: bool,
+) -> torch.Tensor:
+    """What :func:`sklearn_static._pooling.pool` gives, with gradients."""
+    mean = functional.embedding_bag(
+        ids, table, offsets, mode="sum", per_sample_weights=share
+    )
+    return functional.normalize(mean) if normalize else mean
+
+
+def mlp_head(
+    n_inputs: int, hidden_layer_sizes: Sequence[int], n_outputs: int, dropout: float
+) -> nn.Sequential:
+    """Linear layers with rectifiers, and dropout where it is positive, between them.
+
+    Hidden layers start as in [1]_, the last as in [2]_, biases at zero.
+
+    References
+    ----------
+    .. [1] K. He et al., "Delving Deep into Rectifiers", ICCV 2015.
+    .. [2] X. Glorot and Y. Bengio, "Understanding the Difficulty of Training Deep
+       Feedforward Neural Networks", AISTATS 2010.
+    """
+    layers: list[nn.Module] = []
+    for n_hidden in hidden_layer_sizes:
+        linear = nn.Linear(n_inputs, n_hidden)
+        nn.init.kaiming_uniform_(linear.weight, nonlinearity="relu")
+        layers += [linear, nn.ReLU()]
+        if dropout > 0:
+            layers.append(nn.Dropout(dropout))
+        n_inputs = n_hidden
+    last = nn.Linear(n_inputs, n_outputs)
+    nn.init.xavier_uniform_(last.weight)
+    layers.append(last)
+    for layer in layers:
+        if isinstance(layer, nn.Linear):
+            nn.init.zeros_(layer.bias)
+    return nn.Sequential(*layers)
+
+
+def head_to_numpy(head: nn.Sequential) -> Head:
+    """The numpy head that computes what a trained :func:`mlp_head` does."""
+    return Head.mlp(
+        [
+            Linear(_array(layer.weight), _array(layer.bias))
+            for layer in head
+            if isinstance(layer, nn.Linear)
+        ]
+    )
+
+
+def _array(tensor: torch.Tensor) -> np.ndarray:
+    return tensor.detach().cpu().numpy().copy()

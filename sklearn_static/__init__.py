@@ -2,9 +2,11 @@
 
 from ._version import __version__
 from .classifier import StaticClassifier
+from .distillation import distill
 from .embedding import StaticEmbedding
 from .persistence import ModelFormatError
 from .pipeline import StaticPipeline
+from .regressor import StaticRegressor
 from .transformer import StaticEmbeddingTransformer
 
 __all__ = [
@@ -13,5 +15,7 @@ __all__ = [
     "StaticEmbedding",
     "StaticEmbeddingTransformer",
     "StaticPipeline",
+    "StaticRegressor",
     "__version__",
+    "distill",
 ]

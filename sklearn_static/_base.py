@@ -3,62 +3,73 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
+from dataclasses import dataclass
 from numbers import Integral, Real
 from pathlib import Path
-from types import ModuleType
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.metrics import check_scoring
-from sklearn.utils import check_random_state
+from sklearn.utils import check_consistent_length, check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from ._compat import Interval, StrOptions
+from ._architecture import Architecture, import_training
+from ._compat import CallbackSupportMixin, Interval, StrOptions
 from ._head import Head
-from ._targets import Examples
+from ._target_checks import check_weights
+from ._targets import Examples, Targets
 from ._validation import check_texts
 from .embedding import StaticEmbedding, resolve_embedding
 from .pipeline import StaticPipeline
 from .transformer import StaticEmbeddingTransformer
 
 if TYPE_CHECKING:
-    from torch import nn
+    from ._training import AdamMoments, FitResult, StaticModule, Tensor
 
-    from ._training import BagDataset, FitResult
-
-__all__ = ["StaticModelBase", "import_training"]
+__all__ = ["StaticModelBase"]
 
 
-def import_training() -> ModuleType:
-    """The room that needs torch.
+@dataclass(frozen=True)
+class _Run:
+    """What a run of training goes on from, and how far it goes.
 
-    Raises
-    ------
-    ImportError
-        If torch or skorch is not installed; the message says how to get them.
+    Attributes
+    ----------
+    embedding : StaticEmbedding
+        With a table that can be trained.
+    targets : Targets
+    state : dict of str to ndarray
+        Parameters beside the table, by name; empty for a fresh head.
+    moments : AdamMoments or None
+        Kept between calls of ``partial_fit`` only.
+    max_epochs : int
+    n_iter_no_change : int or None
+    seed : int
     """
-    try:
-        from . import _training
-    except ImportError as error:
-        raise ImportError(
-            "Training needs torch and skorch, which come with the extra 'train': "
-            f'pip install "sklearn-static[train]". ({error})'
-        ) from error
-    return _training
+
+    embedding: StaticEmbedding
+    targets: Targets
+    state: dict[str, np.ndarray]
+    moments: AdamMoments | None
+    max_epochs: int
+    n_iter_no_change: int | None
+    seed: int
 
 
-class StaticModelBase(BaseEstimator):
+class StaticModelBase(Architecture, CallbackSupportMixin, BaseEstimator):
     """A table and a head that are fine-tuned together.
 
-    Subclasses say what targets are (`_encode`), how rows are split (`train_test_split`)
+    Subclasses say what is learned from y (`_find_targets`), what y may be (`_check_y`)
     and what scores mean (`_freeze`).
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "model": [str, Path, StaticEmbedding],
-        "hidden_layer_sizes": ["array-like"],
+        "hidden_layer_sizes": [
+            "array-like",
+            Interval(Integral, 1, None, closed="left"),
+        ],
         "dropout": [Interval(Real, 0, 1, closed="left")],
         "freeze_embedding": ["boolean"],
         "lr": [Interval(Real, 0, None, closed="neither")],
@@ -69,14 +80,13 @@ class StaticModelBase(BaseEstimator):
         "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
         "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
         "tol": [Interval(Real, 0, None, closed="left")],
+        "warm_start": ["boolean"],
         "handle_missing": [StrOptions({"error", "empty"})],
         "callbacks": [list, tuple, None],
         "device": [str],
         "random_state": ["random_state"],
         "verbose": ["verbose"],
     }
-
-    _loss: ClassVar[str]
 
     def _check_texts(self, X: Any, *, reset: bool) -> list[str]:
         """The texts in `X`: all data comes in here. `reset` is true in a first fit."""
@@ -91,32 +101,96 @@ class StaticModelBase(BaseEstimator):
         y_val: Any,
         sample_weight_val: Any,
     ) -> Any:
+        """Train until early stopping; the estimator changes only when all is done."""
         self._validate_params()
-        import_training()
+        training = import_training()
         random_state = _own_random_state(self.random_state)
-        examples, classes = self._encode(X, y, sample_weight, "y", None)
-        train, valid = self._train_and_valid(
-            examples, classes, X_val, y_val, sample_weight_val, random_state
+        known = self._targets if self.warm_start and self._is_fitted() else None
+        examples, targets = self._examples(
+            X, y, sample_weight, "y", known, reset=known is None
         )
-        embedding = resolve_embedding(self.model).for_training()
-        n_outputs = self._n_outputs(train, classes)
-        score = None
-        if valid is not None and self.scoring != "loss":
-            score = self._validation_score(valid, classes)
-        seed = int(random_state.randint(2**31 - 1))
-        result, rows = self._train(embedding, train, valid, n_outputs, score, seed)
-        self._accept(result, rows, embedding, classes)
+        validation = (X_val, y_val, sample_weight_val)
+        train, valid = self._split(examples, validation, targets, random_state)
+        run = _Run(
+            embedding=self._start_embedding(known is not None),
+            targets=targets,
+            state={} if known is None else self._state,
+            moments=None,
+            max_epochs=self.max_epochs,
+            n_iter_no_change=self.n_iter_no_change,
+            seed=_seed(random_state),
+        )
+        context = self._sklearn_context()
+        more = [] if context is None else [training.SklearnCallbacks(context, self)]
+        result, rows = self._train(run, train, valid, more)
+        if context is not None:
+            context.call_on_fit_task_end(estimator=self)
+        self._accept(run, result, rows, [])
         return self
 
-    def _train_and_valid(
+    def _partial_fit(self, X: Any, y: Any, sample_weight: Any, targets: Any) -> Any:
+        """Train for one epoch, going on from the last call, or from the start."""
+        self._validate_params()
+        training = import_training()
+        fitted = self._is_fitted()
+        known = self._targets if fitted else targets
+        examples, targets = self._examples(
+            X, y, sample_weight, "y", known, reset=not fitted
+        )
+        random_state = vars(self).get("_random_state")
+        if random_state is None:
+            random_state = _own_random_state(self.random_state)
+        run = _Run(
+            embedding=self._start_embedding(fitted),
+            targets=targets,
+            state=self._state if fitted else {},
+            moments=vars(self).get("_moments") or training.AdamMoments(),
+            max_epochs=1,
+            n_iter_no_change=None,
+            seed=_seed(random_state),
+        )
+        result, rows = self._train(run, examples, None, [])
+        self._accept(run, result, rows, self.history_ if fitted else [])
+        self._random_state, self._moments = random_state, result.moments
+        return self
+
+    def _start_embedding(self, go_on: bool) -> StaticEmbedding:
+        if go_on:
+            return self.embedding_.for_training()
+        return resolve_embedding(self.model).for_training()
+
+    def _examples(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any,
+        name: str,
+        known: Targets | None,
+        *,
+        reset: bool,
+    ) -> tuple[Examples, Targets]:
+        """The encoded examples that have weight, and what was learned from their y."""
+        texts = self._check_texts(X, reset=reset)
+        y = self._check_y(y)
+        check_consistent_length(texts, y)
+        weights = check_weights(sample_weight, len(texts))
+        if not weights.all():
+            counts = np.flatnonzero(weights)
+            texts, y = [texts[row] for row in counts], y[counts]
+            weights = weights[counts]
+        targets = self._find_targets(y, weights) if known is None else known
+        encoded = targets.encode(y, name)
+        return Examples(texts, encoded, targets.weigh(encoded, weights)), targets
+
+    def _split(
         self,
         examples: Examples,
-        classes: Any,
-        X_val: Any,
-        y_val: Any,
-        sample_weight_val: Any,
+        validation: tuple[Any, Any, Any],
+        targets: Targets,
         random_state: np.random.RandomState,
     ) -> tuple[Examples, Examples | None]:
+        """Examples to train on and examples to watch, from a split or as given."""
+        X_val, y_val, sample_weight_val = validation
         if (X_val is None) != (y_val is None):
             raise ValueError("Give both X_val and y_val, or neither.")
         if X_val is not None:
@@ -125,7 +199,9 @@ class StaticModelBase(BaseEstimator):
                     "X_val and y_val are what early stopping watches, but "
                     "early_stopping=False."
                 )
-            given, _ = self._encode(X_val, y_val, sample_weight_val, "y_val", classes)
+            given, _ = self._examples(
+                X_val, y_val, sample_weight_val, "y_val", targets, reset=False
+            )
             return examples, given
         if not self.early_stopping:
             return examples, None
@@ -133,123 +209,96 @@ class StaticModelBase(BaseEstimator):
         return examples.take(train), examples.take(valid)
 
     def _train(
-        self,
-        embedding: StaticEmbedding,
-        train: Examples,
-        valid: Examples | None,
-        n_outputs: int,
-        score: Callable[[np.ndarray], float] | None,
-        seed: int,
+        self, run: _Run, train: Examples, valid: Examples | None, more: list[Any]
     ) -> tuple[FitResult, np.ndarray]:
-        """The outcome of a run, and the numbers of the table rows that it is about."""
+        """The outcome of a run, and the rows of the table that it is about."""
         training = import_training()
+        embedding, targets = run.embedding, run.targets
         parts = [train] if valid is None else [train, valid]
         datasets = [self.prepare_dataset(embedding, part) for part in parts]
-        rows, datasets = training.compact(datasets, len(embedding.vectors))
+        rows = np.arange(len(embedding.vectors))
+        if not self._encodes_in_its_own_way():
+            rows, datasets = training.compact(datasets, len(rows))
+        score = None
+        if valid is not None and self.scoring != "loss":
+            score = self._validation_score(valid, targets)
+
+        def construct_module(table: Tensor) -> StaticModule:
+            head = self.construct_head(embedding.n_dimensions, targets.n_outputs)
+            module = self.construct_module(table, head, embedding.normalize)
+            module.encode = self._encode
+            return module
+
         settings = training.FitSettings(
-            construct_head=lambda: self.construct_head(
-                embedding.n_dimensions, n_outputs
-            ),
-            encode=partial(training.mean_embedding, normalize=embedding.normalize),
-            criterion=training.CRITERIA[self._loss](),
+            construct_module=construct_module,
+            criterion=training.criterion(targets.loss, targets.pos_weight),
             score=score,
-            n_iter_no_change=self.n_iter_no_change,
+            n_iter_no_change=run.n_iter_no_change,
             tol=self.tol,
-            max_epochs=self.max_epochs,
+            max_epochs=run.max_epochs,
             batch_size=self.batch_size,
             lr=self.lr,
             device=self.device,
-            freeze_embedding=self.freeze_embedding,
             verbose=bool(self.verbose),
-            seed=seed,
-            callbacks=list(self.callbacks or []),
+            seed=run.seed,
+            callbacks=[*(self.callbacks or []), *more],
         )
-        valid_dataset = datasets[1] if valid is not None else None
-        result = training.fine_tune(
-            embedding.vectors[rows], datasets[0], valid_dataset, settings
-        )
-        return result, rows
+        start = training.Start(embedding.vectors, rows, run.state, run.moments)
+        valid_dataset = None if valid is None else datasets[1]
+        return training.fine_tune(start, datasets[0], valid_dataset, settings), rows
 
     def _accept(
-        self,
-        result: FitResult,
-        rows: np.ndarray,
-        embedding: StaticEmbedding,
-        classes: Any,
+        self, run: _Run, result: FitResult, rows: np.ndarray, history: list[Any]
     ) -> None:
         """Take over the outcome of a run: only here does the estimator change."""
-        head = import_training().head_to_numpy(result.head)
+        module, embedding = result.module, run.embedding
         if not self.freeze_embedding:
             vectors = embedding.vectors.copy()
-            vectors[rows] = result.table
+            vectors[rows] = module.table.detach().numpy()
             vectors.flags.writeable = False
             embedding = embedding.with_vectors(vectors)
+        head = import_training().freeze_head(module.head)
+        scores = [_goodness(row) for row in result.history if "valid_loss" in row]
+        self.head_ = self._freeze(head, run.targets)
         self.embedding_ = embedding
-        self.head_ = self._freeze(head, classes)
-        self.history_ = result.history
-        self.n_iter_ = len(result.history)
-        self.best_epoch_ = result.best_epoch
-        self.loss_curve_ = [row["train_loss"] for row in result.history]
-        self.validation_scores_ = self.best_validation_score_ = None
-        if self.early_stopping:
-            self.validation_scores_ = [_goodness(row) for row in result.history]
-            self.best_validation_score_ = max(self.validation_scores_)
-
-    def construct_head(self, n_inputs: int, n_outputs: int) -> nn.Module:
-        """The torch module from embeddings to scores, untrained.
-
-        Parameters
-        ----------
-        n_inputs : int
-            The embedding's dimensions.
-        n_outputs : int
-            The number of classes.
-
-        Returns
-        -------
-        head : torch.nn.Sequential
-        """
-        head: nn.Module = import_training().mlp_head(
-            n_inputs, tuple(self.hidden_layer_sizes), n_outputs, self.dropout
-        )
-        return head
-
-    def prepare_dataset(
-        self, embedding: StaticEmbedding, examples: Examples
-    ) -> BagDataset:
-        """Tokenize examples for training, once for all epochs.
-
-        Parameters
-        ----------
-        embedding : StaticEmbedding
-        examples : Examples
-
-        Returns
-        -------
-        dataset : BagDataset
-            Whose ids are rows of the embedding's table.
-        """
-        rows, weights = embedding.rows(embedding.tokenize(examples.texts))
-        scale = examples.sample_weight / examples.sample_weight.mean()
-        dataset: BagDataset = import_training().BagDataset(
-            rows, weights, examples.y, scale.astype(np.float32)
-        )
-        return dataset
+        self.history_ = [*history, *result.history]
+        self.n_iter_ = len(self.history_)
+        self.best_epoch_ = len(history) + result.best_epoch
+        self.loss_curve_ = [row["train_loss"] for row in self.history_]
+        self.validation_scores_ = scores or None
+        self.best_validation_score_ = max(scores, default=None)
+        self._targets = run.targets
+        self._state = {
+            name: value.numpy()
+            for name, value in module.state_dict().items()
+            if name != "table"
+        }
+        self._module_in_use = module if self._encodes_in_its_own_way() else None
+        self._random_state = self._moments = None
 
     def _validation_score(
-        self, valid: Examples, classes: Any
+        self, valid: Examples, targets: Targets
     ) -> Callable[[np.ndarray], float]:
         """From scores of the validation texts to the user's metric of them."""
-        identity = self._freeze(Head(()), classes)
+        identity = self._freeze(Head(()), targets)
         scorer = check_scoring(identity, self.scoring)
-        labels = self._decode(valid.y, classes)
-        return lambda scores: scorer(identity, scores, labels)
+        y = targets.decode(valid.y)
+        return lambda scores: scorer(identity, scores, y)
 
-    def _predict(self, method: str, X: Any) -> np.ndarray:
+    def _predict(self, method: str, X: Any) -> Any:
         check_is_fitted(self)
         texts = self._check_texts(X, reset=False)
-        answer: np.ndarray = getattr(self.head_, method)(self.embedding_.encode(texts))
-        return answer
+        return getattr(self.head_, method)(self._embed(texts))
+
+    def _embed(self, texts: list[str]) -> np.ndarray:
+        if self._module_in_use is None:
+            return self.embedding_.encode(texts)
+        ones = np.ones(len(texts))
+        dataset = self.prepare_dataset(self.embedding_, Examples(texts, ones, ones))
+        embeddings: np.ndarray = import_training().encode_with(
+            self._module_in_use, dataset
+        )
+        return embeddings
 
     def to_pipeline(self) -> StaticPipeline:
         """Freeze the fitted estimator into a pipeline that needs no torch.
@@ -264,15 +313,43 @@ class StaticModelBase(BaseEstimator):
         ------
         NotFittedError
             If the estimator has not been fitted.
+        TypeError
+            If it computes something that only torch can: an own layer or encoding. The
+            message names it.
         """
         check_is_fitted(self)
+        if self._module_in_use is not None:
+            raise TypeError(
+                f"{type(self).__name__} replaces how texts are embedded (_encode or "
+                "construct_module), which needs torch. Only the mean of token vectors "
+                "can be frozen: ship the estimator itself with joblib."
+            )
+        foreign = self.head_.head.needing_torch()
+        if foreign:
+            raise TypeError(
+                f"The head has a layer of type {', '.join(foreign)}, which needs "
+                "torch. Build it of Linear, ReLU, GELU, SiLU, Tanh, Sigmoid, "
+                "LeakyReLU, LayerNorm, BatchNorm1d, Dropout, Identity, Sequential and "
+                "sklearn_static.nn.Residual, or ship the estimator itself with joblib."
+            )
         transformer = StaticEmbeddingTransformer(
             self.embedding_, handle_missing=self.handle_missing
         )
         return StaticPipeline([("embedding", transformer), ("head", self.head_)])
 
-    def __sklearn_is_fitted__(self) -> bool:
+    def _sklearn_context(self) -> Any:
+        """The context of scikit-learn's callbacks, if there are such and any is set."""
+        if not hasattr(self, "_init_callback_context"):
+            return None
+        context = self._init_callback_context(max_subtasks=None)
+        context.call_on_fit_task_begin(estimator=self)
+        return context
+
+    def _is_fitted(self) -> bool:
         return hasattr(self, "head_")
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return self._is_fitted()
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -287,6 +364,10 @@ def _own_random_state(random_state: Any) -> np.random.RandomState:
         return np.random.RandomState()
     state: np.random.RandomState = check_random_state(random_state)
     return state
+
+
+def _seed(random_state: np.random.RandomState) -> int:
+    return int(random_state.randint(2**31 - 1))
 
 
 def _goodness(row: dict[str, Any]) -> float:

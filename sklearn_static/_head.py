@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Protocol
 
 import numpy as np
+from scipy.special import erf, expit
 
-__all__ = ["Head", "Layer", "Linear", "ReLU"]
+__all__ = [
+    "ACTIVATIONS",
+    "Activation",
+    "Head",
+    "Layer",
+    "LayerNorm",
+    "LeakyReLU",
+    "Linear",
+    "Residual",
+    "Scale",
+    "mlp",
+]
 
 
 class Layer(Protocol):
@@ -38,14 +50,117 @@ class Linear:
         out += self.bias
         return out
 
+    def then_scaled(self, scale: np.ndarray, shift: np.ndarray) -> Linear:
+        """The map followed by multiplication with `scale` and addition of `shift`."""
+        weight = self.weight * scale[:, None]
+        bias = self.bias * scale + shift
+        return Linear(weight.astype(np.float32), bias.astype(np.float32))
+
+
+def _relu(X: np.ndarray) -> np.ndarray:
+    return np.maximum(X, np.float32(0))
+
+
+def _gelu(X: np.ndarray) -> np.ndarray:
+    out: np.ndarray = X * (1 + erf(X / np.float32(np.sqrt(2)))) / 2
+    return out
+
+
+def _gelu_tanh(X: np.ndarray) -> np.ndarray:
+    cubic = np.float32(np.sqrt(2 / np.pi)) * (X + np.float32(0.044715) * X**3)
+    out: np.ndarray = X * (1 + np.tanh(cubic)) / 2
+    return out
+
+
+def _silu(X: np.ndarray) -> np.ndarray:
+    out: np.ndarray = X * expit(X)
+    return out
+
+
+ACTIVATIONS: dict[str, Callable[..., np.ndarray]] = {
+    "relu": _relu,
+    "gelu": _gelu,
+    "gelu_tanh": _gelu_tanh,
+    "silu": _silu,
+    "tanh": np.tanh,
+    "sigmoid": expit,
+}
+
 
 @dataclass(frozen=True)
-class ReLU:
-    """The rectifier: negative values become zero."""
+class Activation:
+    """An elementwise function, one of `ACTIVATIONS` by name."""
+
+    name: str
 
     def __call__(self, X: np.ndarray) -> np.ndarray:
-        """The larger of `X` and zero."""
-        return np.maximum(X, np.float32(0))
+        """The function of each element."""
+        return ACTIVATIONS[self.name](X)
+
+
+@dataclass(frozen=True)
+class LeakyReLU:
+    """The identity for positive elements, `negative_slope` times it for others."""
+
+    negative_slope: float
+
+    def __call__(self, X: np.ndarray) -> np.ndarray:
+        """The function of each element."""
+        return np.where(X > 0, X, X * np.float32(self.negative_slope))
+
+
+@dataclass(frozen=True, eq=False)
+class Scale:
+    """A factor and a shift for each feature, as of a batch normalisation in use.
+
+    Attributes
+    ----------
+    factor, shift : ndarray of shape (n_features,), float32
+    """
+
+    factor: np.ndarray
+    shift: np.ndarray
+
+    def __call__(self, X: np.ndarray) -> np.ndarray:
+        """``X * factor + shift``."""
+        return X * self.factor + self.shift
+
+
+@dataclass(frozen=True, eq=False)
+class LayerNorm:
+    """Layer normalisation (Ba et al., 2016, arXiv:1607.06450).
+
+    Attributes
+    ----------
+    weight, bias : ndarray of shape (n_features,), float32
+    eps : float
+        Added to the variance.
+    """
+
+    weight: np.ndarray
+    bias: np.ndarray
+    eps: float
+
+    def __call__(self, X: np.ndarray) -> np.ndarray:
+        """Each row with zero mean and unit variance, times weight, plus bias."""
+        centred = X - X.mean(axis=1, keepdims=True)
+        variance = np.square(centred).mean(axis=1, keepdims=True)
+        out: np.ndarray = centred / np.sqrt(variance + np.float32(self.eps))
+        return out * self.weight + self.bias
+
+
+@dataclass(frozen=True, eq=False)
+class Residual:
+    """The input plus what `layers` make of it."""
+
+    layers: tuple[Layer, ...]
+
+    def __call__(self, X: np.ndarray) -> np.ndarray:
+        """``X + layers(X)``."""
+        return X + Head(self.layers)(X)
+
+
+NUMPY_LAYERS = (Linear, Activation, LeakyReLU, Scale, LayerNorm, Residual)
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,7 +170,7 @@ class Head:
     Attributes
     ----------
     layers : tuple of Layer
-        The last is linear: what it puts out are scores, before softmax or the like.
+        What the last puts out are scores, before softmax or the like.
     """
 
     layers: tuple[Layer, ...]
@@ -75,42 +190,69 @@ class Head:
             X = layer(X)
         return X
 
+    def then_scaled(self, scale: np.ndarray, shift: np.ndarray) -> Head:
+        """The head with outputs multiplied by `scale` and shifted by `shift`."""
+        if self.layers and isinstance(self.layers[-1], Linear):
+            return Head((*self.layers[:-1], self.layers[-1].then_scaled(scale, shift)))
+        last = Scale(scale.astype(np.float32), shift.astype(np.float32))
+        return Head((*self.layers, last))
+
     @property
     def n_inputs(self) -> int | None:
-        """The length of an embedding, None for a head without affine layers."""
-        return self.linear[0].weight.shape[1] if self.linear else None
+        """The length of an embedding; None if any length will do."""
+        for layer in self.layers:
+            if isinstance(layer, Linear):
+                return int(layer.weight.shape[-1])
+        return None
 
     @property
-    def linear(self) -> list[Linear]:
-        """The affine layers, in order."""
-        return [layer for layer in self.layers if isinstance(layer, Linear)]
+    def n_outputs(self) -> int | None:
+        """The number of scores; None if it is that of dimensions."""
+        for layer in reversed(self.layers):
+            if isinstance(layer, Linear):
+                return len(layer.bias)
+        return None
 
-    @classmethod
-    def mlp(cls, linear: list[Linear]) -> Head:
-        """The affine layers `linear` with a rectifier between each two.
-
-        Raises
-        ------
-        ValueError
-            If a layer does not take what the one before it puts out, or if a value is
-            not finite.
-        """
-        for i, layer in enumerate(linear):
-            if layer.weight.ndim != 2 or layer.bias.shape != layer.weight.shape[:1]:
+    def check(self) -> None:
+        """Raise ValueError if the shapes of layers do not fit each other."""
+        for i, layer in enumerate(self.layers):
+            if isinstance(layer, Linear) and (
+                layer.weight.ndim != 2 or layer.bias.shape != layer.weight.shape[:1]
+            ):
                 raise ValueError(
                     f"layer {i} has a weight of shape {layer.weight.shape} and a bias "
                     f"of shape {layer.bias.shape}, but (n_outputs, n_inputs) and "
                     "(n_outputs,) were expected."
                 )
-            if not (np.isfinite(layer.weight).all() and np.isfinite(layer.bias).all()):
-                raise ValueError(f"layer {i} holds a value that is not finite.")
-        for i, (before, after) in enumerate(pairwise(linear)):
-            if before.weight.shape[0] != after.weight.shape[1]:
-                raise ValueError(
-                    f"layer {i} puts out {before.weight.shape[0]} values, but layer "
-                    f"{i + 1} takes {after.weight.shape[1]}."
-                )
-        layers: list[Layer] = []
-        for layer in linear:
-            layers += [layer, ReLU()]
-        return cls(tuple(layers[:-1]))
+        try:
+            self(np.zeros((1, self.n_inputs or 1), np.float32))
+        except ValueError as error:
+            raise ValueError(f"the head's layers do not fit: {error}") from error
+
+    def needing_torch(self) -> list[str]:
+        """The types of layers that are no numpy layers of this module."""
+        foreign = []
+        for layer in self.layers:
+            if isinstance(layer, Residual):
+                foreign += Head(layer.layers).needing_torch()
+            elif not isinstance(layer, NUMPY_LAYERS):
+                foreign.append(type(getattr(layer, "module", layer)).__name__)
+        return foreign
+
+    def mlp_layers(self) -> list[Linear] | None:
+        """The affine layers of a multi-layer perceptron; None for any other head."""
+        linear = list(self.layers[::2])
+        if not all(isinstance(layer, Linear) for layer in linear):
+            return None
+        between = self.layers[1::2]
+        if len(self.layers) % 2 == 0 or set(between) - {Activation("relu")}:
+            return None
+        return [layer for layer in linear if isinstance(layer, Linear)]
+
+
+def mlp(linear: Sequence[Linear]) -> Head:
+    """The affine layers `linear` with a rectifier between each two."""
+    layers: list[Layer] = []
+    for layer in linear:
+        layers += [layer, Activation("relu")]
+    return Head(tuple(layers[:-1]))

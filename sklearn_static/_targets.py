@@ -1,26 +1,22 @@
-"""Labels to training targets and back, and the weights of samples and classes."""
+"""Targets: what is learned from y, for each kind of problem, and what y becomes."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal, Protocol
 
 import numpy as np
-from sklearn.model_selection import train_test_split
-from sklearn.utils import column_or_1d
-from sklearn.utils.multiclass import check_classification_targets
-
-from ._compat import check_sample_weight
+from scipy.sparse import issparse
+from sklearn.preprocessing import StandardScaler
 
 __all__ = [
+    "ClassTargets",
+    "ClassWeight",
     "Examples",
-    "check_labels",
-    "check_weights",
-    "class_numbers",
-    "class_weights",
-    "find_classes",
-    "split_rows",
+    "LabelTargets",
+    "RealTargets",
+    "Targets",
 ]
 
 ClassWeight = Mapping[Any, float] | Literal["balanced"] | None
@@ -42,179 +38,243 @@ class Examples:
     y: np.ndarray
     sample_weight: np.ndarray
 
-    def __len__(self) -> int:
-        """Number of texts."""
-        return len(self.texts)
-
     def take(self, rows: np.ndarray) -> Examples:
         """Only the examples whose numbers are `rows`."""
         texts = [self.texts[row] for row in rows]
         return Examples(texts, self.y[rows], self.sample_weight[rows])
 
 
-def check_labels(y: Any) -> np.ndarray:
-    """`y` as an array of shape (n_texts,) of labels of one class each.
+class Targets(Protocol):
+    """A kind of problem, with what was learned from its y.
 
-    Raises
-    ------
-    ValueError
-        If `y` has another shape, or values that are no labels.
-    """
-    check_classification_targets(y)
-    labels = column_or_1d(y, warn=True)
-    if labels.dtype.kind == "f" and not np.isfinite(labels).all():
-        row = int(np.flatnonzero(~np.isfinite(labels))[0])
-        raise ValueError(f"y[{row}] is {labels[row]}, which is no label: NaN or infinite.")
-    return labels
-
-
-def find_classes(labels: np.ndarray) -> np.ndarray:
-    """The distinct labels in ascending order.
-
-    Raises
-    ------
-    ValueError
-        If there is but one.
-    """
-    classes = np.unique(labels)
-    if len(classes) < 2:
-        raise ValueError(
-            f"y holds one class only, {classes.tolist()}, but a classifier needs texts "
-            "of at least two classes."
-        )
-    return classes
-
-
-def class_numbers(labels: np.ndarray, classes: np.ndarray, name: str) -> np.ndarray:
-    """The number of each label's class, of shape (n_texts,), int64.
-
-    Raises
-    ------
-    ValueError
-        If a label is not among `classes`; it calls the labels `name`.
-    """
-    numbers = np.searchsorted(classes, labels)
-    numbers[numbers == len(classes)] = 0
-    unknown = classes[numbers] != labels
-    if unknown.any():
-        raise ValueError(
-            f"{name} holds {np.unique(labels[unknown]).tolist()[:5]}, which are not "
-            f"among the classes {classes.tolist()[:20]}."
-        )
-    return numbers.astype(np.int64)
-
-
-def check_weights(sample_weight: Any, n_texts: int) -> np.ndarray:
-    """`sample_weight`, or ones, as an array of shape (n_texts,), float64.
-
-    Raises
-    ------
-    ValueError
-        If it has another shape, or values that are negative or not finite, or if all
-        of them are zero.
-    """
-    weights: np.ndarray = check_sample_weight(
-        sample_weight, np.empty((n_texts, 0)), dtype=np.float64
-    )
-    if (weights < 0).any():
-        row = int(np.flatnonzero(weights < 0)[0])
-        raise ValueError(
-            f"sample_weight[{row}] is {weights[row]}: negative values in sample_weight "
-            "have no meaning here."
-        )
-    if not weights.any():
-        raise ValueError("sample_weight is zero for every text: none is left.")
-    return weights
-
-
-def class_weights(
-    numbers: np.ndarray,
-    classes: np.ndarray,
-    class_weight: ClassWeight,
-    sample_weight: np.ndarray,
-) -> np.ndarray:
-    """The weight of each text's class, of shape (n_texts,), float64.
-
-    Parameters
+    Attributes
     ----------
-    numbers : ndarray of shape (n_texts,), int64
-        Each text's class.
+    loss : str
+        A name that ``sklearn_static._training.criterion`` knows.
+    pos_weight : ndarray of shape (n_outputs,) or None
+        For the loss, the weight of a label's presence.
+    """
+
+    loss: ClassVar[str]
+    pos_weight: np.ndarray | None
+
+    @property
+    def n_outputs(self) -> int:
+        """The number of scores for a text."""
+        ...
+
+    def encode(self, y: np.ndarray, name: str) -> np.ndarray:
+        """What is trained on; ValueError, calling y `name`, if it does not fit."""
+        ...
+
+    def decode(self, encoded: np.ndarray) -> np.ndarray:
+        """The y that was encoded."""
+        ...
+
+    def weigh(self, encoded: np.ndarray, sample_weight: np.ndarray) -> np.ndarray:
+        """The weight of each text in the loss, of shape (n_texts,)."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class ClassTargets:
+    """One class for each text.
+
+    Attributes
+    ----------
     classes : ndarray of shape (n_classes,)
+        In ascending order.
     class_weight : dict, "balanced" or None
-        "balanced" counts each text with its `sample_weight`.
-    sample_weight : ndarray of shape (n_texts,)
     """
-    if class_weight is None:
-        return np.ones(len(numbers))
-    present, inverse = np.unique(numbers, return_inverse=True)
-    if isinstance(class_weight, Mapping):
-        _refuse_unknown_classes(class_weight, classes)
-        labels = classes[present].tolist()
-        factors = np.array([class_weight.get(label, 1.0) for label in labels])
-    else:
-        total = np.bincount(inverse, sample_weight)
-        factors = total.sum() / (len(present) * total)
-    return np.asarray(factors[inverse], np.float64)
+
+    loss = "cross_entropy"
+    classes: np.ndarray
+    class_weight: ClassWeight = None
+    pos_weight: None = None
+
+    @classmethod
+    def of(cls, labels: np.ndarray, class_weight: ClassWeight) -> ClassTargets:
+        """The distinct `labels`.
+
+        Raises
+        ------
+        ValueError
+            If there is but one, or if `class_weight` names another.
+        """
+        classes = np.unique(labels)
+        if len(classes) < 2:
+            raise ValueError(
+                f"y holds one class only, {classes.tolist()}, but a classifier needs "
+                "texts of at least two classes."
+            )
+        _refuse_unknown(class_weight, classes)
+        return cls(classes, class_weight)
+
+    @property
+    def n_outputs(self) -> int:
+        """The number of classes."""
+        return len(self.classes)
+
+    def encode(self, y: np.ndarray, name: str) -> np.ndarray:
+        """Class numbers, of shape (n_texts,), int64."""
+        if y.ndim != 1:
+            raise ValueError(
+                f"{name} is an indicator matrix of shape {y.shape}, but labels of one "
+                "class each were expected."
+            )
+        numbers = np.searchsorted(self.classes, y)
+        numbers[numbers == len(self.classes)] = 0
+        unknown = self.classes[numbers] != y
+        if unknown.any():
+            raise ValueError(
+                f"{name} holds {np.unique(y[unknown]).tolist()[:5]}, which are not "
+                f"among the classes {self.classes.tolist()[:20]}."
+            )
+        return numbers.astype(np.int64)
+
+    def decode(self, encoded: np.ndarray) -> np.ndarray:
+        """Labels, of shape (n_texts,)."""
+        labels: np.ndarray = self.classes[encoded]
+        return labels
+
+    def weigh(self, encoded: np.ndarray, sample_weight: np.ndarray) -> np.ndarray:
+        """The texts' weights times their classes'."""
+        if self.class_weight is None:
+            return sample_weight
+        if isinstance(self.class_weight, Mapping):
+            labels = self.classes.tolist()
+            factors = np.array([self.class_weight.get(label, 1.0) for label in labels])
+        else:
+            total = np.bincount(encoded, sample_weight, self.n_outputs)
+            present = total > 0
+            factors = np.ones(self.n_outputs)
+            factors[present] = total.sum() / (present.sum() * total[present])
+        weights: np.ndarray = sample_weight * factors[encoded]
+        return weights
 
 
-def _refuse_unknown_classes(
-    class_weight: Mapping[Any, float], classes: np.ndarray
-) -> None:
-    unknown = set(class_weight) - set(classes.tolist())
-    if unknown:
-        raise ValueError(
-            f"class_weight names {sorted(map(str, unknown))}, which are not among the "
-            f"classes {classes.tolist()[:20]}."
-        )
+@dataclass(frozen=True, eq=False)
+class LabelTargets:
+    """Any number of labels for each text, as an indicator matrix.
 
-
-def split_rows(
-    numbers: np.ndarray, validation_fraction: float, random_state: np.random.RandomState
-) -> tuple[np.ndarray, np.ndarray]:
-    """Rows to train on and rows to validate on.
-
-    Every class keeps a row to train on. The split is stratified where the validation
-    rows are at least as many as the classes that can spare one.
-
-    Parameters
+    Attributes
     ----------
-    numbers : ndarray of shape (n_texts,), int64
-        Each text's class.
-    validation_fraction : float
-        Between 0 and 1.
-    random_state : RandomState
-
-    Returns
-    -------
-    train, valid : ndarray of int64
-        Row numbers, ascending.
-
-    Raises
-    ------
-    ValueError
-        If no class can spare a row.
+    n_outputs : int
+        The number of labels.
+    pos_weight : ndarray of shape (n_labels,) or None
+        What a label's presence weighs in the loss; its absence weighs 1.
+    sparse : bool
+        Whether the matrix learned from was sparse.
     """
-    n_rows = len(numbers)
-    shuffled = random_state.permutation(n_rows)
-    _, first_of_class = np.unique(numbers[shuffled], return_index=True)
-    spare = np.delete(shuffled, first_of_class)
-    n_valid = min(int(np.ceil(validation_fraction * n_rows)), len(spare))
-    if n_valid == 0:
-        raise ValueError(
-            f"{n_rows} rows of {len(first_of_class)} classes are too few rows to split "
-            "off a validation set: each class needs one to train on. Give more, pass "
-            "X_val and y_val, or set early_stopping=False."
-        )
-    if n_valid == len(spare):
-        valid = spare
-    else:
-        stratify = numbers[spare]
-        counts = np.unique(stratify, return_counts=True)[1]
-        n_left = len(spare) - n_valid
-        if counts.min() < 2 or len(counts) > min(n_valid, n_left):
-            stratify = None
-        _, valid = train_test_split(
-            spare, test_size=n_valid, stratify=stratify, random_state=random_state
-        )
-    train = np.setdiff1d(np.arange(n_rows), valid, assume_unique=True)
-    return train, np.sort(valid)
+
+    loss = "binary_cross_entropy"
+    n_outputs: int
+    pos_weight: np.ndarray | None = None
+    sparse: bool = False
+
+    @classmethod
+    def of(
+        cls, indicator: Any, class_weight: ClassWeight, sample_weight: np.ndarray
+    ) -> LabelTargets:
+        """The columns of `indicator`.
+
+        "balanced" makes the presence of a label weigh as much as its absence, over all
+        texts.
+
+        Raises
+        ------
+        ValueError
+            If `class_weight` names another column.
+        """
+        n_labels, sparse = indicator.shape[1], issparse(indicator)
+        if class_weight is None:
+            return cls(n_labels, sparse=sparse)
+        if isinstance(class_weight, Mapping):
+            _refuse_unknown(class_weight, np.arange(n_labels))
+            factors = [class_weight.get(label, 1.0) for label in range(n_labels)]
+            return cls(n_labels, np.array(factors, np.float32), sparse)
+        present = sample_weight @ indicator
+        absent = sample_weight.sum() - present
+        usable = (present > 0) & (absent > 0)
+        ratio = np.divide(absent, present, out=np.ones(n_labels), where=usable)
+        return cls(n_labels, ratio.astype(np.float32), sparse)
+
+    @property
+    def classes(self) -> np.ndarray:
+        """The numbers of the columns."""
+        return np.arange(self.n_outputs)
+
+    def encode(self, y: Any, name: str) -> np.ndarray:
+        """The indicator, of shape (n_texts, n_labels), float32."""
+        if y.ndim != 2 or y.shape[1] != self.n_outputs:
+            raise ValueError(
+                f"{name} has shape {y.shape}, but an indicator matrix of "
+                f"{self.n_outputs} columns was expected."
+            )
+        dense: Any = y.toarray() if issparse(y) else y
+        indicator: np.ndarray = dense.astype(np.float32)
+        return indicator
+
+    def decode(self, encoded: np.ndarray) -> np.ndarray:
+        """The indicator, of shape (n_texts, n_labels), int64."""
+        return encoded.astype(np.int64)
+
+    def weigh(self, encoded: np.ndarray, sample_weight: np.ndarray) -> np.ndarray:
+        """The texts' weights."""
+        return sample_weight
+
+
+@dataclass(frozen=True, eq=False)
+class RealTargets:
+    """Real values for each text, standardised for training.
+
+    Attributes
+    ----------
+    scaler : StandardScaler
+        Fitted to the training targets.
+    """
+
+    loss = "squared_error"
+    scaler: StandardScaler
+    pos_weight: None = None
+
+    @classmethod
+    def of(cls, values: np.ndarray, sample_weight: np.ndarray) -> RealTargets:
+        """The weighted mean and deviation of each column."""
+        columns = values.reshape(len(values), -1)
+        return cls(StandardScaler().fit(columns, sample_weight=sample_weight))
+
+    @property
+    def n_outputs(self) -> int:
+        """The number of columns."""
+        return len(self.scaler.mean_)
+
+    def encode(self, y: np.ndarray, name: str) -> np.ndarray:
+        """Standardised values, of shape (n_texts, n_outputs), float32."""
+        columns = y.reshape(len(y), -1)
+        if columns.shape[1] != self.n_outputs:
+            raise ValueError(
+                f"{name} has {columns.shape[1]} columns, but {self.n_outputs} were "
+                "expected."
+            )
+        scaled: np.ndarray = self.scaler.transform(columns).astype(np.float32)
+        return scaled
+
+    def decode(self, encoded: np.ndarray) -> np.ndarray:
+        """Values, of shape (n_texts,) or (n_texts, n_outputs)."""
+        values: np.ndarray = self.scaler.inverse_transform(encoded)
+        return values[:, 0] if self.n_outputs == 1 else values
+
+    def weigh(self, encoded: np.ndarray, sample_weight: np.ndarray) -> np.ndarray:
+        """The texts' weights."""
+        return sample_weight
+
+
+def _refuse_unknown(class_weight: ClassWeight, classes: np.ndarray) -> None:
+    if isinstance(class_weight, Mapping):
+        unknown = set(class_weight) - set(classes.tolist())
+        if unknown:
+            raise ValueError(
+                f"class_weight names {sorted(map(str, unknown))}, which are not among "
+                f"the classes {classes.tolist()[:20]}."
+            )

@@ -105,7 +105,8 @@ def _from_array(array: np.ndarray) -> list[Any]:
 
 def _as_str(text: Any, index: int, handle_missing: HandleMissing) -> str:
     if isinstance(text, str):
-        return str(text)
+        # An enum's own str() names the member instead of giving its text.
+        return str.__str__(text)
     if _is_missing(text):
         if handle_missing == "empty":
             return ""
@@ -118,9 +119,10 @@ def _as_str(text: Any, index: int, handle_missing: HandleMissing) -> str:
             f"X[{index}] is a {type(text).__name__}, but a str was expected. X must be "
             "one-dimensional: one text a row, not a list of tokens or of texts."
         )
+    convert = "x.decode()" if isinstance(text, bytes) else "str(x)"
     raise TypeError(
         f"X[{index}] is {text!r} of type {type(text).__name__}, but a str was "
-        "expected. Convert first, for instance with [str(x) for x in X]."
+        f"expected. Convert first, for instance with [{convert} for x in X]."
     )
 
 
@@ -130,18 +132,18 @@ def _is_missing(value: Any) -> bool:
     return isinstance(value, (float, np.floating)) and math.isnan(value)
 
 
-def check_embeddings(X: Any, n_dimensions: int | None) -> np.ndarray:
+def check_embeddings(X: Any) -> np.ndarray:
     """`X` as a float32 array of shape (n_texts, n_dimensions).
 
     Raises
     ------
     ValueError
-        If it has another shape.
+        If it is not two-dimensional.
     """
     array = np.asarray(X, np.float32)
-    if array.ndim != 2 or n_dimensions not in (None, array.shape[1]):
+    if array.ndim != 2:
         raise ValueError(
             f"X has shape {array.shape}, but embeddings of shape (n_texts, "
-            f"{n_dimensions or 'n_dimensions'}) were expected."
+            "n_dimensions) were expected."
         )
     return array

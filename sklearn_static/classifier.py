@@ -3,24 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from numbers import Real
+from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import numpy as np
 from sklearn.base import ClassifierMixin
-from sklearn.utils import check_consistent_length
 
 from ._base import StaticModelBase
-from ._compat import StrOptions
+from ._compat import Interval, StrOptions, with_callbacks
 from ._head import Head
-from ._targets import (
-    Examples,
-    check_labels,
-    check_weights,
-    class_numbers,
-    class_weights,
-    find_classes,
-    split_rows,
-)
+from ._target_checks import check_labels
+from ._targets import ClassTargets, LabelTargets
 from ._validation import HandleMissing
 from .embedding import DEFAULT_MODEL, StaticEmbedding
 from .head import StaticHeadClassifier
@@ -31,10 +25,12 @@ __all__ = ["StaticClassifier"]
 class StaticClassifier(ClassifierMixin, StaticModelBase):
     """Classify texts by static embeddings that are fine-tuned with a small head.
 
-    A text's embedding is the mean of its tokens' vectors, as of a
-    :class:`StaticEmbedding`; a multi-layer perceptron turns it into scores. ``fit``
-    trains both, token vectors and perceptron, by Adam [1]_ on the cross-entropy, and
-    keeps the epoch that does best on a validation split.
+    A text may have one class, or any number of labels. Its embedding is the mean of its
+    tokens' vectors, as of a :class:`StaticEmbedding`; a multi-layer perceptron turns it
+    into scores. ``fit`` trains both, token vectors and perceptron, by Adam [1]_ on the
+    cross-entropy, and keeps the epoch that does best on a validation split. Parts of
+    this are methods that a subclass can replace: ``construct_head``,
+    ``construct_module``, ``_encode``, ``prepare_dataset`` and ``train_test_split``.
 
     Parameters
     ----------
@@ -42,7 +38,7 @@ class StaticClassifier(ClassifierMixin, StaticModelBase):
         Where training starts: the bundled table, a model folder, a Hub id such as
         ``"minishlab/potion-base-8M"``, or an embedding opened before. In a search over
         parameters, open it once and pass the embedding.
-    hidden_layer_sizes : array-like of shape (n_hidden_layers,), default=(512,)
+    hidden_layer_sizes : int or array-like of shape (n_hidden_layers,), default=(512,)
         The width of each hidden layer; ``()`` makes the head linear.
     dropout : float, default=0.0
         The share of each hidden layer's outputs that is zeroed in training.
@@ -70,7 +66,12 @@ class StaticClassifier(ClassifierMixin, StaticModelBase):
         The least improvement that counts.
     class_weight : dict or "balanced", default=None
         The weight of each class, by label. "balanced" makes them inversely proportional
-        to the classes' frequencies.
+        to the classes' frequencies. With many labels a text, by column: the weight of a
+        label's presence, which "balanced" makes equal, in all, to that of its absence.
+    threshold : float, default=0.5
+        With many labels a text, the probability from which a label is predicted.
+    warm_start : bool, default=False
+        Whether ``fit`` goes on from what was learned before, with the same classes.
     handle_missing : {"error", "empty"}, default="error"
         What to do with None and NaN among texts: refuse them, or take each as empty.
     callbacks : list of skorch callbacks, default=None
@@ -138,12 +139,12 @@ class StaticClassifier(ClassifierMixin, StaticModelBase):
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **StaticModelBase._parameter_constraints,
         "class_weight": [StrOptions({"balanced"}), dict, None],
+        "threshold": [Interval(Real, 0, 1, closed="both")],
     }
-    _loss = "cross_entropy"
 
     def __init__(
         self,
-        model: StaticEmbedding | str = DEFAULT_MODEL,
+        model: StaticEmbedding | str | Path = DEFAULT_MODEL,
         *,
         hidden_layer_sizes: Any = (512,),
         dropout: float = 0.0,
@@ -157,6 +158,8 @@ class StaticClassifier(ClassifierMixin, StaticModelBase):
         n_iter_no_change: int = 5,
         tol: float = 1e-4,
         class_weight: Mapping[Any, float] | Literal["balanced"] | None = None,
+        threshold: float = 0.5,
+        warm_start: bool = False,
         handle_missing: HandleMissing = "error",
         callbacks: Any = None,
         device: str = "cpu",
@@ -176,12 +179,15 @@ class StaticClassifier(ClassifierMixin, StaticModelBase):
         self.n_iter_no_change = n_iter_no_change
         self.tol = tol
         self.class_weight = class_weight
+        self.threshold = threshold
+        self.warm_start = warm_start
         self.handle_missing = handle_missing
         self.callbacks = callbacks
         self.device = device
         self.random_state = random_state
         self.verbose = verbose
 
+    @with_callbacks
     def fit(
         self,
         X: Any,
@@ -198,8 +204,9 @@ class StaticClassifier(ClassifierMixin, StaticModelBase):
         ----------
         X : list, tuple, array, Series or one-column frame of str
             The texts, n_texts of them.
-        y : array-like of shape (n_texts,)
-            The label of each: str, int, bool or whole float.
+        y : array-like of shape (n_texts,), or (n_texts, n_labels), sparse or not
+            The label of each: str, int, bool or whole float. Or an indicator of many
+            labels, as of :class:`sklearn.preprocessing.MultiLabelBinarizer`.
         sample_weight : array-like of shape (n_texts,), default=None
             The weight of each text, none negative. Texts of weight zero are as if they
             were not there.
@@ -219,10 +226,69 @@ class StaticClassifier(ClassifierMixin, StaticModelBase):
         ImportError
             If torch or skorch is not installed.
         """
-        return self._fit(X, y, sample_weight, X_val, y_val, sample_weight_val)
+        fitted: StaticClassifier = self._fit(
+            X, y, sample_weight, X_val, y_val, sample_weight_val
+        )
+        return fitted
 
-    def predict(self, X: Any) -> np.ndarray:
-        """The most probable class of each text.
+    def partial_fit(
+        self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None
+    ) -> StaticClassifier:
+        """Train for one epoch on a part of the data, for streams larger than memory.
+
+        Goes on from the call before, or from ``fit``, or from the start. There is no
+        validation. Tokens that no call has met before learn from now on.
+
+        Parameters
+        ----------
+        X : list, tuple, array, Series or one-column frame of str
+            The texts, n_texts of them.
+        y : array-like of shape (n_texts,), or (n_texts, n_labels), sparse or not
+            The label of each, or an indicator of many labels.
+        classes : array-like of shape (n_classes,), default=None
+            All labels that will ever come. Needed in the first call, unless y is an
+            indicator; in later ones it has to be the same.
+        sample_weight : array-like of shape (n_texts,), default=None
+            The weight of each text, none negative.
+
+        Returns
+        -------
+        self : StaticClassifier
+            Fitted. After an exception it is as it was before.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If an argument or a constructor parameter is not as described.
+        ImportError
+            If torch or skorch is not installed.
+        """
+        self._validate_params()
+        known = None
+        if not self._is_fitted():
+            known = self._announced_targets(y, classes)
+        elif classes is not None and not np.array_equal(
+            np.unique(classes), self.classes_
+        ):
+            raise ValueError(
+                f"classes are {np.unique(classes).tolist()}, but those of the first "
+                f"call were {self.classes_.tolist()}."
+            )
+        fitted: StaticClassifier = self._partial_fit(X, y, sample_weight, known)
+        return fitted
+
+    def _announced_targets(self, y: Any, classes: Any) -> ClassTargets | None:
+        if classes is not None and np.ndim(y) < 2:
+            return ClassTargets.of(np.asarray(classes), self.class_weight)
+        if classes is None and check_labels(y).ndim == 1:
+            raise ValueError(
+                "classes is None, but the first call of partial_fit needs all labels "
+                "that will ever come: partial_fit(X, y, classes=[...])."
+            )
+        return None
+
+    def predict(self, X: Any) -> Any:
+        """The most probable class of each text, or its labels.
 
         Parameters
         ----------
@@ -232,6 +298,8 @@ class StaticClassifier(ClassifierMixin, StaticModelBase):
         Returns
         -------
         labels : ndarray of shape (n_texts,)
+            With many labels a text an indicator of shape (n_texts, n_labels), int64, a
+            CSR matrix if the y of ``fit`` was sparse.
         """
         return self._predict("predict", X)
 
@@ -248,7 +316,8 @@ class StaticClassifier(ClassifierMixin, StaticModelBase):
         probabilities : ndarray of shape (n_texts, n_classes), float64
             In the order of ``classes_``.
         """
-        return self._predict("predict_proba", X)
+        probabilities: np.ndarray = self._predict("predict_proba", X)
+        return probabilities
 
     def predict_log_proba(self, X: Any) -> np.ndarray:
         """The logarithm of :meth:`predict_proba`.
@@ -262,7 +331,8 @@ class StaticClassifier(ClassifierMixin, StaticModelBase):
         -------
         log_probabilities : ndarray of shape (n_texts, n_classes), float64
         """
-        return self._predict("predict_log_proba", X)
+        log_probabilities: np.ndarray = self._predict("predict_log_proba", X)
+        return log_probabilities
 
     def decision_function(self, X: Any) -> np.ndarray:
         """The scores before softmax.
@@ -277,60 +347,34 @@ class StaticClassifier(ClassifierMixin, StaticModelBase):
         scores : ndarray of shape (n_texts,) or (n_texts, n_classes), float64
             With two classes one score, which is positive for ``classes_[1]``.
         """
-        return self._predict("decision_function", X)
-
-    def train_test_split(
-        self, texts: list[str], y: np.ndarray, random_state: np.random.RandomState
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Rows to train on, and rows for early stopping to watch.
-
-        Parameters
-        ----------
-        texts : list of str
-            Of length n_texts.
-        y : ndarray of shape (n_texts,), int64
-            The number of each text's class.
-        random_state : RandomState
-
-        Returns
-        -------
-        train, valid : ndarray of int64
-            Row numbers.
-        """
-        return split_rows(y, self.validation_fraction, random_state)
+        scores: np.ndarray = self._predict("decision_function", X)
+        return scores
 
     @property
     def classes_(self) -> np.ndarray:
         """The labels, in ascending order, of shape (n_classes,)."""
         return self.head_.classes_
 
-    def _encode(
-        self, X: Any, y: Any, sample_weight: Any, name: str, classes: Any
-    ) -> tuple[Examples, np.ndarray]:
-        texts = self._check_texts(X, reset=classes is None)
-        if y is None:
-            raise ValueError(
-                "requires y to be passed, but the target y is None: a classifier needs "
-                "the label of each text."
-            )
-        labels = check_labels(y)
-        check_consistent_length(texts, labels)
-        weights = check_weights(sample_weight, len(texts))
-        if not weights.all():
-            counts = np.flatnonzero(weights)
-            texts, labels = [texts[row] for row in counts], labels[counts]
-            weights = weights[counts]
-        if classes is None:
-            classes = find_classes(labels)
-        numbers = class_numbers(labels, classes, name)
-        weights = weights * class_weights(numbers, classes, self.class_weight, weights)
-        return Examples(texts, numbers, weights), classes
+    def _check_y(self, y: Any) -> Any:
+        return check_labels(y)
 
-    def _n_outputs(self, train: Examples, classes: np.ndarray) -> int:
-        return len(classes)
+    def _find_targets(
+        self, y: np.ndarray, sample_weight: np.ndarray
+    ) -> ClassTargets | LabelTargets:
+        if y.ndim == 2:
+            return LabelTargets.of(y, self.class_weight, sample_weight)
+        return ClassTargets.of(y, self.class_weight)
 
-    def _decode(self, y: np.ndarray, classes: np.ndarray) -> np.ndarray:
-        return classes[y]
+    def _freeze(self, head: Head, targets: Any) -> StaticHeadClassifier:
+        return StaticHeadClassifier(
+            head,
+            targets.classes,
+            multilabel=isinstance(targets, LabelTargets),
+            threshold=self.threshold,
+            sparse_output=getattr(targets, "sparse", False),
+        )
 
-    def _freeze(self, head: Head, classes: np.ndarray) -> StaticHeadClassifier:
-        return StaticHeadClassifier(head, classes)
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_label = True
+        return tags

@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from scipy.special import log_softmax, softmax
-from sklearn.base import BaseEstimator, ClassifierMixin
+from scipy.sparse import csr_matrix
+from scipy.special import expit, log_expit, log_softmax, softmax
+from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 
 from ._head import Head
 from ._validation import check_embeddings
 
-__all__ = ["StaticHeadClassifier"]
+__all__ = ["StaticHeadClassifier", "StaticHeadRegressor"]
 
 
 class _FrozenHead(BaseEstimator):
@@ -37,7 +38,7 @@ class _FrozenHead(BaseEstimator):
         return self
 
     def _scores(self, X: Any) -> np.ndarray:
-        return self.head(check_embeddings(X, self.head.n_inputs))
+        return self.head(check_embeddings(X)).astype(np.float64)
 
     def __sklearn_is_fitted__(self) -> bool:
         return True
@@ -55,6 +56,12 @@ class StaticHeadClassifier(ClassifierMixin, _FrozenHead):
         The layers, with an output for each class.
     classes : array-like of shape (n_classes,)
         The label of each output.
+    multilabel : bool, default=False
+        Whether a text can have any number of the labels, rather than one class.
+    threshold : float, default=0.5
+        With `multilabel`, the probability from which a label is predicted.
+    sparse_output : bool, default=False
+        With `multilabel`, whether predictions are sparse.
 
     Attributes
     ----------
@@ -65,9 +72,20 @@ class StaticHeadClassifier(ClassifierMixin, _FrozenHead):
     StaticPipeline : Puts the embedding before the head.
     """
 
-    def __init__(self, head: Head, classes: Any) -> None:
+    def __init__(
+        self,
+        head: Head,
+        classes: Any,
+        *,
+        multilabel: bool = False,
+        threshold: float = 0.5,
+        sparse_output: bool = False,
+    ) -> None:
         self.head = head
         self.classes = classes
+        self.multilabel = multilabel
+        self.threshold = threshold
+        self.sparse_output = sparse_output
 
     @property
     def classes_(self) -> np.ndarray:
@@ -75,7 +93,7 @@ class StaticHeadClassifier(ClassifierMixin, _FrozenHead):
         return np.asarray(self.classes)
 
     def decision_function(self, X: Any) -> np.ndarray:
-        """The scores before softmax.
+        """The scores before softmax or, with many labels, the logistic function.
 
         Parameters
         ----------
@@ -87,11 +105,14 @@ class StaticHeadClassifier(ClassifierMixin, _FrozenHead):
         scores : ndarray of shape (n_texts,) or (n_texts, n_classes), float64
             With two classes one score, which is positive for ``classes_[1]``.
         """
-        scores = self._scores(X).astype(np.float64)
-        return scores[:, 1] - scores[:, 0] if scores.shape[1] == 2 else scores
+        scores = self._scores(X)
+        if self.multilabel or scores.shape[1] != 2:
+            return scores
+        difference: np.ndarray = scores[:, 1] - scores[:, 0]
+        return difference
 
-    def predict(self, X: Any) -> np.ndarray:
-        """The most probable class of each text.
+    def predict(self, X: Any) -> Any:
+        """The most probable class of each text, or its labels.
 
         Parameters
         ----------
@@ -101,11 +122,16 @@ class StaticHeadClassifier(ClassifierMixin, _FrozenHead):
         Returns
         -------
         labels : ndarray of shape (n_texts,)
+            With `multilabel` an indicator of shape (n_texts, n_labels), int64, a CSR
+            matrix if `sparse_output`.
         """
-        return self.classes_[self._scores(X).argmax(axis=1)]
+        if not self.multilabel:
+            return self.classes_[self._scores(X).argmax(axis=1)]
+        indicator = (self.predict_proba(X) >= self.threshold).astype(np.int64)
+        return csr_matrix(indicator) if self.sparse_output else indicator
 
     def predict_proba(self, X: Any) -> np.ndarray:
-        """The probability of each class.
+        """The probability of each class, or of each label.
 
         Parameters
         ----------
@@ -117,7 +143,10 @@ class StaticHeadClassifier(ClassifierMixin, _FrozenHead):
         probabilities : ndarray of shape (n_texts, n_classes), float64
             In the order of ``classes_``.
         """
-        probabilities: np.ndarray = softmax(self._scores(X).astype(np.float64), axis=1)
+        scores = self._scores(X)
+        probabilities: np.ndarray = (
+            expit(scores) if self.multilabel else softmax(scores, axis=1)
+        )
         return probabilities
 
     def predict_log_proba(self, X: Any) -> np.ndarray:
@@ -132,7 +161,50 @@ class StaticHeadClassifier(ClassifierMixin, _FrozenHead):
         -------
         log_probabilities : ndarray of shape (n_texts, n_classes), float64
         """
-        log_probabilities: np.ndarray = log_softmax(
-            self._scores(X).astype(np.float64), axis=1
+        scores = self._scores(X)
+        log_probabilities: np.ndarray = (
+            log_expit(scores) if self.multilabel else log_softmax(scores, axis=1)
         )
         return log_probabilities
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_label = self.multilabel
+        return tags
+
+
+class StaticHeadRegressor(RegressorMixin, _FrozenHead):
+    """The trained head of a regressor, for embeddings as they come out of its table.
+
+    Parameters
+    ----------
+    head : Head
+        The layers, with an output for each target, in the targets' own units.
+
+    See Also
+    --------
+    StaticPipeline : Puts the embedding before the head.
+    """
+
+    def __init__(self, head: Head) -> None:
+        self.head = head
+
+    def predict(self, X: Any) -> np.ndarray:
+        """The values of each text.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_texts, n_dimensions)
+            Embeddings.
+
+        Returns
+        -------
+        values : ndarray of shape (n_texts,) or (n_texts, n_outputs), float64
+        """
+        values = self._scores(X)
+        return values[:, 0] if values.shape[1] == 1 else values
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        return tags

@@ -10,16 +10,20 @@ from sklearn.pipeline import Pipeline
 
 from . import hub, persistence
 from ._card import pipeline_card
-from ._head import Head, Linear
+from ._head_format import build_head, build_mlp, describe_head, mlp_tensors
 from .embedding import StaticEmbedding
-from .head import StaticHeadClassifier
+from .head import StaticHeadClassifier, StaticHeadRegressor
 from .persistence import ModelFormatError
 from .transformer import StaticEmbeddingTransformer
 
 __all__ = ["StaticPipeline"]
 
 _HEAD_FILE = "head.safetensors"
-_TABLE_SETTINGS = ("handle_missing",)
+_TRANSFORMER_SETTINGS = ("handle_missing",)
+_MULTILABEL_SETTINGS = ("threshold", "sparse_output")
+_OWN_HEAD = "sklearn_static"
+
+FrozenHead = StaticHeadClassifier | StaticHeadRegressor
 
 
 class StaticPipeline(Pipeline):
@@ -112,15 +116,16 @@ class StaticPipeline(Pipeline):
             cache_dir=cache_dir,
             subfolder=subfolder,
         )
-        head = _read_head(folder)
+        config = persistence.read_config(folder)
         embedding = StaticEmbedding.from_pretrained(folder)
+        head = _read_head(folder, config)
         if head.head.n_inputs not in (None, embedding.n_dimensions):
             raise ModelFormatError(
                 f"{folder / _HEAD_FILE} takes {head.head.n_inputs} dimensions, but the "
                 f"table beside it has {embedding.n_dimensions}."
             )
-        own = persistence.own_entries(persistence.read_config(folder))
-        settings = {k: own[k] for k in _TABLE_SETTINGS if k in own}
+        own = persistence.own_entries(config)
+        settings = {k: own[k] for k in _TRANSFORMER_SETTINGS if k in own}
         transformer = StaticEmbeddingTransformer(embedding, **settings)
         return cls([("embedding", transformer), ("head", head)])
 
@@ -184,40 +189,33 @@ class StaticPipeline(Pipeline):
         )
 
     def _to_files(self) -> dict[str, bytes]:
+        """The contents of the folder, by file name."""
         transformer, head = self._parts()
         embedding = transformer.embedding
-        files = embedding.to_files()
-        tensors = {}
-        for i, layer in enumerate(head.head.linear):
-            tensors[f"head.{i}.weight"] = layer.weight
-            tensors[f"head.{i}.bias"] = layer.bias
-        classes = head.classes_
-        config = {
-            **embedding.config(),
-            "head_config": {
-                "n_layers": len(head.head.linear),
-                "activation": "softmax",
-                "classes": _plain_labels(classes),
-            },
-        }
-        settings = {k: getattr(transformer, k) for k in _TABLE_SETTINGS}
-        own = {"classes_dtype": classes.dtype.str, **settings}
+        own = {k: getattr(transformer, k) for k in _TRANSFORMER_SETTINGS}
+        head_config, own_head, tensors = _stored_head(head)
+        config = {**embedding.config(), "head_config": head_config}
+        classes = head_config["classes"]
         card = pipeline_card(
-            "classification", list(map(str, classes)), embedding.n_dimensions
+            "regression" if classes is None else "classification",
+            None if classes is None else [str(label) for label in classes],
+            embedding.n_dimensions,
         )
         return {
-            **files,
+            **embedding.to_files(),
             _HEAD_FILE: persistence.tensor_bytes(tensors),
-            "config.json": persistence.json_bytes(persistence.stamp(config, **own)),
+            "config.json": persistence.json_bytes(
+                persistence.stamp(config, **own, **own_head)
+            ),
             "README.md": card.encode(),
         }
 
-    def _parts(self) -> tuple[StaticEmbeddingTransformer, StaticHeadClassifier]:
+    def _parts(self) -> tuple[StaticEmbeddingTransformer, FrozenHead]:
         steps = [step for _, step in self.steps]
         if len(steps) == 2:
             transformer, head = steps
             if isinstance(transformer, StaticEmbeddingTransformer) and isinstance(
-                head, StaticHeadClassifier
+                head, (StaticHeadClassifier, StaticHeadRegressor)
             ):
                 return transformer, head
         raise TypeError(
@@ -225,6 +223,30 @@ class StaticPipeline(Pipeline):
             "StaticEmbeddingTransformer followed by a frozen head can be saved as a "
             "folder. Use joblib for other pipelines."
         )
+
+
+def _stored_head(
+    head: FrozenHead,
+) -> tuple[dict[str, Any], dict[str, Any], dict[str, np.ndarray]]:
+    """``head_config`` as model2vec has it, entries of our own, and tensors."""
+    own: dict[str, Any] = {}
+    classes, activation = None, "identity"
+    if isinstance(head, StaticHeadClassifier):
+        classes = _plain_labels(head.classes_)
+        activation = "sigmoid" if head.multilabel else "softmax"
+        own["classes_dtype"] = head.classes_.dtype.str
+        if head.multilabel:
+            own |= {k: getattr(head, k) for k in _MULTILABEL_SETTINGS}
+    linear = head.head.mlp_layers()
+    if linear is not None:
+        n_layers, tensors = len(linear), mlp_tensors(linear)
+    else:
+        # model2vec knows no such head, and refuses an activation that it does not know.
+        own |= {"activation": activation}
+        own["layers"], tensors = describe_head(head.head)
+        n_layers, activation = 0, _OWN_HEAD
+    head_config = {"n_layers": n_layers, "activation": activation, "classes": classes}
+    return head_config, own, tensors
 
 
 def _plain_labels(classes: np.ndarray) -> list[Any]:
@@ -239,55 +261,55 @@ def _plain_labels(classes: np.ndarray) -> list[Any]:
     return labels
 
 
-def _read_head(folder: Path) -> StaticHeadClassifier:
-    config = persistence.read_config(folder)
-    path = folder / "config.json"
-    head_config = config.get("head_config")
+def _read_head(folder: Path, config: dict[str, Any]) -> FrozenHead:
+    path, head_config = folder / "config.json", config.get("head_config")
     if not isinstance(head_config, dict):
         raise ModelFormatError(
-            f"{path} has no 'head_config': {folder} holds a table without a head, which "
-            "StaticEmbedding.from_pretrained opens."
+            f"{path} has no 'head_config': {folder} holds a table without a head, "
+            "which StaticEmbedding.from_pretrained opens."
         )
+    own = persistence.own_entries(config)
     activation = head_config.get("activation")
-    if activation != "softmax":
+    tensors = persistence.read_tensors(folder, _HEAD_FILE)
+    try:
+        if activation == _OWN_HEAD:
+            activation = own.get("activation")
+            head = build_head(own.get("layers"), tensors)
+        else:
+            head = build_mlp(head_config.get("n_layers"), tensors)
+    except ValueError as error:
         raise ModelFormatError(
-            f"{path} has the head activation {activation!r}, but 'softmax' was expected."
+            f"{folder / _HEAD_FILE} does not fit {path}: {error}"
+        ) from error
+    if activation == "identity":
+        return StaticHeadRegressor(head)
+    if activation not in ("softmax", "sigmoid"):
+        raise ModelFormatError(
+            f"{path} has the head activation {activation!r}, but 'softmax', 'sigmoid' "
+            "or 'identity' was expected."
+        )
+    classes = _read_classes(path, head_config, own)
+    if head.n_outputs not in (None, len(classes)):
+        raise ModelFormatError(
+            f"{path} names {len(classes)} classes, but {_HEAD_FILE} has "
+            f"{head.n_outputs} outputs."
+        )
+    settings = {k: own[k] for k in _MULTILABEL_SETTINGS if k in own}
+    multilabel = activation == "sigmoid"
+    return StaticHeadClassifier(head, classes, multilabel=multilabel, **settings)
+
+
+def _read_classes(
+    path: Path, head_config: dict[str, Any], own: dict[str, Any]
+) -> np.ndarray:
+    classes, dtype = head_config.get("classes"), own.get("classes_dtype")
+    if not isinstance(classes, list):
+        raise ModelFormatError(
+            f"{path} has classes {classes!r} in 'head_config', but a list was expected."
         )
     try:
-        head = Head.mlp(_read_layers(folder, head_config.get("n_layers")))
-        classes = _read_classes(config)
+        return np.asarray(classes, dtype=None if dtype is None else np.dtype(dtype))
     except (ValueError, TypeError) as error:
-        if isinstance(error, ModelFormatError):
-            raise
-        raise ModelFormatError(f"{folder} is inconsistent: {error}") from error
-    n_outputs = len(head.linear[-1].bias)
-    if len(classes) != n_outputs:
         raise ModelFormatError(
-            f"{path} names {len(classes)} classes, but {_HEAD_FILE} has {n_outputs} "
-            "outputs."
-        )
-    return StaticHeadClassifier(head, classes)
-
-
-def _read_layers(folder: Path, n_layers: Any) -> list[Linear]:
-    if not isinstance(n_layers, int) or n_layers < 1:
-        raise ModelFormatError(
-            f"{folder / 'config.json'} has n_layers {n_layers!r} in 'head_config', but "
-            "a number from 1 was expected."
-        )
-    tensors = persistence.read_tensors(folder, _HEAD_FILE)
-    names = [f"head.{i}.{part}" for i in range(n_layers) for part in ("weight", "bias")]
-    if set(names) != set(tensors):
-        raise ModelFormatError(
-            f"{folder / _HEAD_FILE} holds {sorted(tensors)}, but {names} were expected."
-        )
-    values = [tensors[name].astype(np.float32, copy=False) for name in names]
-    return [Linear(w, b) for w, b in zip(values[::2], values[1::2], strict=True)]
-
-
-def _read_classes(config: dict[str, Any]) -> np.ndarray:
-    classes = config["head_config"].get("classes")
-    if not isinstance(classes, list):
-        raise TypeError(f"head_config has classes {classes!r}, but a list was expected.")
-    dtype = persistence.own_entries(config).get("classes_dtype")
-    return np.asarray(classes, dtype=None if dtype is None else np.dtype(dtype))
+            f"{path} has classes that are not of dtype {dtype!r}: {error}."
+        ) from error

@@ -1,23 +1,36 @@
 """Fine-tuning with torch and skorch: the only room that imports them.
 
 It is entered from inside ``fit`` and ``partial_fit``, through
-:func:`sklearn_static._base.import_training`, so that nothing else needs torch.
+:func:`sklearn_static._architecture.import_training`, so that nothing else needs torch.
 """
 
+from torch import Tensor
+from torch.nn import Module
+
 from .batches import BagDataset, compact
-from .fitting import FitResult, FitSettings, fine_tune
-from .losses import CRITERIA
-from .module import StaticModule, head_to_numpy, mean_embedding, mlp_head
+from .callbacks import SklearnCallbacks
+from .encoding import encode_with
+from .fitting import FitResult, FitSettings, Start, fine_tune
+from .freezing import freeze_head
+from .losses import criterion
+from .module import StaticModule, mean_embedding, mlp_head
+from .moments import AdamMoments
 
 __all__ = [
-    "CRITERIA",
+    "AdamMoments",
     "BagDataset",
     "FitResult",
     "FitSettings",
+    "Module",
+    "SklearnCallbacks",
+    "Start",
     "StaticModule",
+    "Tensor",
     "compact",
+    "criterion",
+    "encode_with",
     "fine_tune",
-    "head_to_numpy",
+    "freeze_head",
     "mean_embedding",
     "mlp_head",
 ]

@@ -74,7 +74,11 @@ class BagDataset(Dataset):
         shift = torch.repeat_interleave(self.offsets[order] - offsets[:-1], lengths)
         token = shift + torch.arange(len(shift), dtype=torch.int32)
         other = copy(self)
-        other.ids, other.share, other.offsets = self.ids[token], self.share[token], offsets
+        other.ids, other.share, other.offsets = (
+            self.ids[token],
+            self.share[token],
+            offsets,
+        )
         other.y, other.sample_weight = self.y[order], self.sample_weight[order]
         return other
 

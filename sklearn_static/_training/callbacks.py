@@ -11,7 +11,13 @@ import torch
 from skorch.callbacks import Callback
 from tqdm.auto import tqdm
 
-__all__ = ["BestEpoch", "EpochProgress", "StopOnNonFinite", "StopTraining"]
+__all__ = [
+    "BestEpoch",
+    "EpochProgress",
+    "SklearnCallbacks",
+    "StopOnNonFinite",
+    "StopTraining",
+]
 
 
 class StopTraining(Exception):
@@ -47,7 +53,7 @@ class BestEpoch(Callback):
     score : callable, default=None
         Fills the `monitor` entry from the outputs on the validation texts, an ndarray
         of shape (n_texts, n_outputs). None if the entry is there anyway.
-    n_iter_no_change : int
+    n_iter_no_change : int or None
         Stop after this many epochs that did not better the best by more than `tol`.
     tol : float
     keep : bool
@@ -69,7 +75,7 @@ class BestEpoch(Callback):
         sign: int,
         *,
         score: Callable[[np.ndarray], float] | None,
-        n_iter_no_change: int,
+        n_iter_no_change: int | None,
         tol: float,
         keep: bool,
     ) -> None:
@@ -82,7 +88,8 @@ class BestEpoch(Callback):
 
     def on_train_begin(self, net: Any, **kwargs: Any) -> None:
         """Forget what an earlier run left."""
-        self.epoch, self.value, self.state = 0, math.nan, None
+        self.epoch, self.value = 0, math.nan
+        self.state: dict[str, torch.Tensor] | None = None
         self._best = self._to_beat = -math.inf
         self._misses = 0
 
@@ -101,7 +108,7 @@ class BestEpoch(Callback):
             self._to_beat, self._misses = goodness, 0
         else:
             self._misses += 1
-        if self._misses >= self.n_iter_no_change:
+        if self.n_iter_no_change is not None and self._misses >= self.n_iter_no_change:
             raise StopTraining
 
 
@@ -126,3 +133,29 @@ class EpochProgress(Callback):
     def on_train_end(self, net: Any, **kwargs: Any) -> None:
         """Leave the bar as it is."""
         self._bar.close()
+
+
+class SklearnCallbacks(Callback):
+    """Passes the epochs on to scikit-learn's callbacks (1.9 and newer).
+
+    Parameters
+    ----------
+    context : sklearn.callback.CallbackContext
+        Of the whole fit.
+    estimator : estimator
+        That is being fitted.
+    """
+
+    def __init__(self, context: Any, estimator: Any) -> None:
+        self.context = context
+        self.estimator = estimator
+
+    def on_epoch_begin(self, net: Any, **kwargs: Any) -> None:
+        """Begin a task."""
+        self._epoch = self.context.subcontext(task_name="epoch")
+        self._epoch.call_on_fit_task_begin(estimator=self.estimator)
+
+    def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
+        """End it."""
+        if self._epoch.call_on_fit_task_end(estimator=self.estimator):
+            raise StopTraining

@@ -1,8 +1,9 @@
-"""One fine-tuning run, from datasets to trained arrays."""
+"""One fine-tuning run, from datasets to trained parameters."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,49 +15,70 @@ from torch import nn
 
 from .batches import BagDataset
 from .callbacks import BestEpoch, EpochProgress, StopOnNonFinite, StopTraining
-from .module import Encode, StaticModule
+from .module import StaticModule
+from .moments import AdamMoments
 from .net import StaticNet
 
-__all__ = ["FitResult", "FitSettings", "fine_tune"]
+__all__ = ["FitResult", "FitSettings", "Start", "fine_tune"]
 
 
 @dataclass(frozen=True)
 class FitSettings:
-    """What a run needs beside its data.
+    """What a run needs beside its data and its start.
 
     Attributes
     ----------
-    construct_head : callable
-        Makes the head, a Module, without arguments.
-    encode : callable
-        From ``(table, ids, offsets, share)`` to embeddings.
+    construct_module : callable
+        From a table, a Tensor of shape (n_rows, n_dimensions), to a StaticModule.
     criterion : Module
         From scores and targets to the loss of each text, of shape (n_texts,).
     score : callable or None
         From the scores of the validation texts, an ndarray, to what early stopping
         watches, greater being better; None watches the validation loss.
-    n_iter_no_change, tol, max_epochs, batch_size, lr, device, freeze_embedding, verbose
+    n_iter_no_change : int or None
+        None runs all epochs.
+    tol, max_epochs, batch_size, lr, device, verbose
         As in :class:`sklearn_static.StaticClassifier`.
     callbacks : list
-        The user's skorch callbacks.
+        skorch callbacks, the user's and others.
     seed : int
         Of the head's start, the order of texts, and dropout.
     """
 
-    construct_head: Callable[[], nn.Module]
-    encode: Encode
+    construct_module: Callable[[torch.Tensor], StaticModule]
     criterion: nn.Module
     score: Callable[[np.ndarray], float] | None
-    n_iter_no_change: int
+    n_iter_no_change: int | None
     tol: float
     max_epochs: int
     batch_size: int
     lr: float
     device: str
-    freeze_embedding: bool
     verbose: bool
     seed: int
     callbacks: list[Any] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Start:
+    """Where a run starts.
+
+    Attributes
+    ----------
+    table : ndarray of shape (n_rows, n_dimensions), float32
+        The whole table; not changed.
+    rows : ndarray of int64
+        The rows of it that are trained, to which the datasets' ids refer.
+    state : dict of str to ndarray
+        Parameters beside the table to start from, by name; empty for fresh ones.
+    moments : AdamMoments or None
+        What the optimizer goes on from. None starts afresh and remembers nothing.
+    """
+
+    table: np.ndarray
+    rows: np.ndarray
+    state: dict[str, np.ndarray]
+    moments: AdamMoments | None = None
 
 
 @dataclass(frozen=True)
@@ -65,26 +87,24 @@ class FitResult:
 
     Attributes
     ----------
-    table : ndarray of shape (n_rows, n_dimensions), float32
-    head : Module
-        On the CPU, in evaluation mode.
+    module : StaticModule
+        On the CPU, in evaluation mode, with a table of the trained rows.
     history : list of dict
         One record an epoch.
     best_epoch : int
-        The one that `table` and `head` are of, counted from 1.
-    best_value : float
-        What was watched, in that epoch.
+        The one that `module` is of, counted from 1.
+    moments : AdamMoments or None
+        None if the start had none.
     """
 
-    table: np.ndarray
-    head: nn.Module
+    module: StaticModule
     history: list[dict[str, Any]]
     best_epoch: int
-    best_value: float
+    moments: AdamMoments | None
 
 
 def fine_tune(
-    table: np.ndarray,
+    start: Start,
     train: BagDataset,
     valid: BagDataset | None,
     settings: FitSettings,
@@ -99,8 +119,7 @@ def fine_tune(
 
     Parameters
     ----------
-    table : ndarray of shape (n_rows, n_dimensions), float32
-        Where training starts; not changed.
+    start : Start
     train, valid : BagDataset
     settings : FitSettings
 
@@ -110,36 +129,38 @@ def fine_tune(
     """
     with torch.random.fork_rng(devices=_cuda_devices(settings.device)):
         torch.manual_seed(settings.seed)
-        module = StaticModule(
-            torch.tensor(table),
-            settings.construct_head(),
-            settings.encode,
-            settings.freeze_embedding,
-        )
+        module = settings.construct_module(torch.from_numpy(start.table[start.rows]))
+        state = {name: torch.tensor(value) for name, value in start.state.items()}
+        module.load_state_dict(state, strict=False)
         best = _best_epoch(settings, valid is not None)
         net = _net(module, best, valid, settings)
         net.initialize()
-        net.notify("on_train_begin", X=train, y=None)
-        try:
-            net.fit_loop(train)
-        except StopTraining:
-            # In good order: BestEpoch has recorded the epoch that ends here.
-            ...
-        finally:
-            net.notify("on_train_end", X=train, y=None)
+        if start.moments is not None:
+            start.moments.load(net.optimizer_, net.module_, start.rows)
+        _run(net, train)
+    moments = start.moments
+    if moments is not None:
+        n_rows = len(start.table)
+        moments = moments.after(net.optimizer_, net.module_, start.rows, n_rows)
     trained = net.module_
     if best.state is not None:
         trained.load_state_dict(best.state)
-    trained = trained.cpu().eval()
     rows = [{k: v for k, v in row.items() if k != "batches"} for row in net.history]
-    kept = best.epoch if best.state is not None else len(rows)
     return FitResult(
-        table=trained.table.detach().numpy(),
-        head=trained.head,
+        module=trained.cpu().eval(),
         history=rows,
-        best_epoch=kept,
-        best_value=best.value,
+        best_epoch=len(rows) if best.state is None else best.epoch,
+        moments=moments,
     )
+
+
+def _run(net: StaticNet, train: BagDataset) -> None:
+    net.notify("on_train_begin", X=train, y=None)
+    try:
+        with suppress(StopTraining):
+            net.fit_loop(train)
+    finally:
+        net.notify("on_train_end", X=train, y=None)
 
 
 def _net(
@@ -148,7 +169,7 @@ def _net(
     valid: BagDataset | None,
     settings: FitSettings,
 ) -> StaticNet:
-    callbacks = [*settings.callbacks, EpochTimer(), StopOnNonFinite()]
+    callbacks = [EpochTimer(), StopOnNonFinite(), best, *settings.callbacks]
     if settings.verbose:
         callbacks.append(EpochProgress())
     return StaticNet(
@@ -160,7 +181,7 @@ def _net(
         max_epochs=settings.max_epochs,
         batch_size=settings.batch_size,
         train_split=None if valid is None else predefined_split(valid),
-        callbacks=[*callbacks, best],
+        callbacks=callbacks,
         device=settings.device,
         generator=torch.Generator().manual_seed(settings.seed),
         verbose=0,
@@ -168,11 +189,10 @@ def _net(
 
 
 def _best_epoch(settings: FitSettings, has_validation: bool) -> BestEpoch:
-    if not has_validation:
-        monitor, sign, score = "train_loss", -1, None
-    elif settings.score is None:
-        monitor, sign, score = "valid_loss", -1, None
-    else:
+    monitor, sign, score = "train_loss", -1, None
+    if has_validation and settings.score is None:
+        monitor = "valid_loss"
+    elif has_validation:
         monitor, sign, score = "valid_score", 1, settings.score
     return BestEpoch(
         monitor,

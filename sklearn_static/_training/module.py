@@ -4,16 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional
 
-from .._head import Head, Linear
-
-__all__ = ["StaticModule", "head_to_numpy", "mean_embedding", "mlp_head"]
-
-Encode = Callable[..., torch.Tensor]
+__all__ = ["Residual", "StaticModule", "mean_embedding", "mlp_head"]
 
 
 class StaticModule(nn.Module):
@@ -24,19 +19,31 @@ class StaticModule(nn.Module):
     table : Tensor of shape (n_rows, n_dimensions), float32
     head : Module
         From (n_texts, n_dimensions) to (n_texts, n_outputs).
-    encode : callable
-        From ``(table, ids, offsets, share)`` to embeddings.
+    normalize : bool
+        Whether embeddings are scaled to unit length.
     freeze_embedding : bool
         Whether the table is left as it is.
+
+    Attributes
+    ----------
+    encode : callable
+        From ``(module, ids, offsets, share)`` to embeddings; :func:`mean_embedding`
+        unless replaced.
     """
 
     def __init__(
-        self, table: torch.Tensor, head: nn.Module, encode: Encode, freeze_embedding: bool
+        self,
+        table: torch.Tensor,
+        head: nn.Module,
+        *,
+        normalize: bool,
+        freeze_embedding: bool = False,
     ) -> None:
         super().__init__()
         self.table = nn.Parameter(table, requires_grad=not freeze_embedding)
         self.head = head
-        self._encode = encode
+        self.normalize = normalize
+        self.encode: Callable[..., torch.Tensor] = mean_embedding
 
     def forward(
         self, ids: torch.Tensor, offsets: torch.Tensor, share: torch.Tensor
@@ -46,23 +53,37 @@ class StaticModule(nn.Module):
         `ids` are the rows of all texts in order, text ``i``'s from ``offsets[i]`` on,
         and `share` is the part that each has in its text's mean.
         """
-        scores: torch.Tensor = self.head(self._encode(self.table, ids, offsets, share))
+        scores: torch.Tensor = self.head(self.encode(self, ids, offsets, share))
         return scores
 
 
 def mean_embedding(
-    table: torch.Tensor,
-    ids: torch.Tensor,
-    offsets: torch.Tensor,
-    share: torch.Tensor,
-    *,
-    normalize: bool,
+    module: StaticModule, ids: torch.Tensor, offsets: torch.Tensor, share: torch.Tensor
 ) -> torch.Tensor:
     """What :func:`sklearn_static._pooling.pool` gives, with gradients."""
     mean = functional.embedding_bag(
-        ids, table, offsets, mode="sum", per_sample_weights=share
+        ids, module.table, offsets, mode="sum", per_sample_weights=share
     )
-    return functional.normalize(mean) if normalize else mean
+    return functional.normalize(mean) if module.normalize else mean
+
+
+class Residual(nn.Module):
+    """The input plus what some layers make of it (He et al., 2016, arXiv:1512.03385).
+
+    Parameters
+    ----------
+    *layers : Module
+        One after the other; what they put out is as wide as what they take.
+    """
+
+    def __init__(self, *layers: nn.Module) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(*layers)
+
+    def forward(self, X: torch.Tensor) -> torch.Tensor:
+        """``X + layers(X)``."""
+        out: torch.Tensor = X + self.layers(X)
+        return out
 
 
 def mlp_head(
@@ -93,18 +114,3 @@ def mlp_head(
         if isinstance(layer, nn.Linear):
             nn.init.zeros_(layer.bias)
     return nn.Sequential(*layers)
-
-
-def head_to_numpy(head: nn.Sequential) -> Head:
-    """The numpy head that computes what a trained :func:`mlp_head` does."""
-    return Head.mlp(
-        [
-            Linear(_array(layer.weight), _array(layer.bias))
-            for layer in head
-            if isinstance(layer, nn.Linear)
-        ]
-    )
-
-
-def _array(tensor: torch.Tensor) -> np.ndarray:
-    return tensor.detach().cpu().numpy().copy()

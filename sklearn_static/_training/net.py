@@ -62,7 +62,7 @@ class StaticNet(NeuralNet):
         step_fn: Callable[..., dict[str, torch.Tensor]],
         **fit_params: Any,
     ) -> None:
-        """One pass; records its mean loss, and keeps the outputs on validation texts."""
+        """One pass; record its mean loss, and keep the outputs on validation texts."""
         if iterator is None:
             return
         total, outputs = torch.zeros((), dtype=torch.float64), []
@@ -79,17 +79,27 @@ class StaticNet(NeuralNet):
             self.valid_outputs_ = torch.cat(outputs)
 
     def notify(self, method_name: str, **cb_kwargs: Any) -> None:
-        """Tell the callbacks; a stop that skorch's EarlyStopping asks for is no Ctrl-C."""
-        try:
-            super().notify(method_name, **cb_kwargs)
-        except KeyboardInterrupt:
-            if method_name == "on_epoch_end" and self._ran_out_of_patience():
-                raise StopTraining from None
-            raise
+        """Tell all callbacks, then stop if one of them asked for it.
 
-    def _ran_out_of_patience(self) -> bool:
-        return any(
-            isinstance(callback, EarlyStopping)
-            and callback.misses_ >= callback.patience
-            for _, callback in self.callbacks_
-        )
+        skorch's EarlyStopping asks by a KeyboardInterrupt, which is told apart from the
+        user's.
+        """
+        getattr(self, method_name)(self, **cb_kwargs)
+        stop = False
+        for _, callback in self.callbacks_:
+            try:
+                getattr(callback, method_name)(self, **cb_kwargs)
+            except StopTraining:
+                stop = True
+            except KeyboardInterrupt:
+                if not _ran_out_of_patience(callback):
+                    raise
+                stop = True
+        if stop:
+            raise StopTraining
+
+
+def _ran_out_of_patience(callback: Any) -> bool:
+    if not isinstance(callback, EarlyStopping):
+        return False
+    return bool(callback.misses_ >= callback.patience)

@@ -1,0 +1,253 @@
+"""StaticRegressor: a table and a head, fine-tuned to predict numbers from text."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from sklearn.base import RegressorMixin
+
+from ._base import StaticModelBase
+from ._compat import with_callbacks
+from ._head import Head
+from ._target_checks import check_values
+from ._targets import RealTargets
+from ._validation import HandleMissing
+from .embedding import DEFAULT_MODEL, StaticEmbedding
+from .head import StaticHeadRegressor
+
+__all__ = ["StaticRegressor"]
+
+
+class StaticRegressor(RegressorMixin, StaticModelBase):
+    """Predict numbers from texts by static embeddings, fine-tuned with a small head.
+
+    As :class:`StaticClassifier`, with the squared error for a loss. Targets are
+    standardised for training; predictions are in their own units.
+
+    Parameters
+    ----------
+    model : StaticEmbedding, str or Path, default="default"
+        Where training starts: the bundled table, a model folder, a Hub id such as
+        ``"minishlab/potion-base-8M"``, or an embedding opened before.
+    hidden_layer_sizes : int or array-like of shape (n_hidden_layers,), default=(512,)
+        The width of each hidden layer; ``()`` makes the head linear.
+    dropout : float, default=0.0
+        The share of each hidden layer's outputs that is zeroed in training.
+    freeze_embedding : bool, default=False
+        Whether to train the head only.
+    lr : float, default=1e-3
+        Adam's learning rate.
+    batch_size : int, default=64
+        Texts in a training step.
+    max_epochs : int, default=200
+        The most passes over the training texts.
+    early_stopping : bool, default=True
+        Whether to set `validation_fraction` of the texts aside, stop when they are
+        predicted no better for `n_iter_no_change` epochs, and keep the best epoch.
+        If False, training stops when the training loss no longer falls.
+    scoring : str or callable, default="loss"
+        What early stopping watches: "loss", "r2" or any other scorer of scikit-learn.
+    validation_fraction : float, default=0.1
+        The share of texts set aside.
+    n_iter_no_change : int, default=5
+        Epochs without improvement by more than `tol` before training stops.
+    tol : float, default=1e-4
+        The least improvement that counts.
+    warm_start : bool, default=False
+        Whether ``fit`` goes on from what was learned before.
+    handle_missing : {"error", "empty"}, default="error"
+        What to do with None and NaN among texts: refuse them, or take each as empty.
+    callbacks : list of skorch callbacks, default=None
+        Told of every batch and epoch of the :class:`skorch.NeuralNet` within.
+    device : str, default="cpu"
+        The torch device to train on. Prediction is by numpy.
+    random_state : int, RandomState instance or None, default=None
+        Decides the split, the head's start, the order of texts, and dropout. On one
+        machine the same int gives the same model, bit for bit. None takes fresh entropy
+        and leaves numpy's global generator alone.
+    verbose : bool or int, default=False
+        Whether to show a progress bar in ``fit``.
+
+    Attributes
+    ----------
+    embedding_ : StaticEmbedding
+        The trained table.
+    head_ : StaticHeadRegressor
+        The trained head, on embeddings.
+    history_ : list of dict
+        For each epoch ``epoch``, ``train_loss``, ``dur`` in seconds and, with
+        validation, ``valid_loss`` and with another `scoring` ``valid_score``. Losses
+        are of standardised targets.
+    n_iter_ : int
+        Epochs that were run.
+    best_epoch_ : int
+        The epoch that was kept, counted from 1; the last one without validation.
+    loss_curve_ : list of float
+        The training loss of each epoch.
+    validation_scores_ : list of float or None
+        What early stopping watched, greater being better: the negative loss for
+        ``scoring="loss"``. None without early stopping.
+    best_validation_score_ : float or None
+        The greatest of them.
+
+    See Also
+    --------
+    StaticClassifier : For classes and labels.
+
+    Examples
+    --------
+    >>> from sklearn_static import StaticRegressor
+    >>> texts = ["a good film", "a great film", "a bad film", "an awful film"] * 10
+    >>> stars = [4, 5, 2, 1] * 10
+    >>> regressor = StaticRegressor(random_state=0).fit(texts, stars)
+    >>> regressor.predict(["a great film", "an awful film"]).round()
+    array([5., 1.])
+    """
+
+    _parameter_constraints = StaticModelBase._parameter_constraints
+
+    def __init__(
+        self,
+        model: StaticEmbedding | str | Path = DEFAULT_MODEL,
+        *,
+        hidden_layer_sizes: Any = (512,),
+        dropout: float = 0.0,
+        freeze_embedding: bool = False,
+        lr: float = 1e-3,
+        batch_size: int = 64,
+        max_epochs: int = 200,
+        early_stopping: bool = True,
+        scoring: Any = "loss",
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 5,
+        tol: float = 1e-4,
+        warm_start: bool = False,
+        handle_missing: HandleMissing = "error",
+        callbacks: Any = None,
+        device: str = "cpu",
+        random_state: Any = None,
+        verbose: bool | int = False,
+    ) -> None:
+        self.model = model
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.dropout = dropout
+        self.freeze_embedding = freeze_embedding
+        self.lr = lr
+        self.batch_size = batch_size
+        self.max_epochs = max_epochs
+        self.early_stopping = early_stopping
+        self.scoring = scoring
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.tol = tol
+        self.warm_start = warm_start
+        self.handle_missing = handle_missing
+        self.callbacks = callbacks
+        self.device = device
+        self.random_state = random_state
+        self.verbose = verbose
+
+    @with_callbacks
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        *,
+        X_val: Any = None,
+        y_val: Any = None,
+        sample_weight_val: Any = None,
+    ) -> StaticRegressor:
+        """Fine-tune table and head.
+
+        Parameters
+        ----------
+        X : list, tuple, array, Series or one-column frame of str
+            The texts, n_texts of them.
+        y : array-like of shape (n_texts,) or (n_texts, n_outputs)
+            The values of each.
+        sample_weight : array-like of shape (n_texts,), default=None
+            The weight of each text, none negative. Texts of weight zero are as if they
+            were not there.
+        X_val, y_val, sample_weight_val : default=None
+            Texts, values and weights for early stopping to watch, instead of a split of
+            X.
+
+        Returns
+        -------
+        self : StaticRegressor
+            Fitted. After an exception it is as it was before.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If an argument or a constructor parameter is not as described.
+        ImportError
+            If torch or skorch is not installed.
+        """
+        fitted: StaticRegressor = self._fit(
+            X, y, sample_weight, X_val, y_val, sample_weight_val
+        )
+        return fitted
+
+    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> StaticRegressor:
+        """Train for one epoch on a part of the data, for streams larger than memory.
+
+        Goes on from the call before, or from ``fit``, or from the start. There is no
+        validation. Targets are standardised as the first call's were.
+
+        Parameters
+        ----------
+        X : list, tuple, array, Series or one-column frame of str
+            The texts, n_texts of them.
+        y : array-like of shape (n_texts,) or (n_texts, n_outputs)
+            The values of each.
+        sample_weight : array-like of shape (n_texts,), default=None
+            The weight of each text, none negative.
+
+        Returns
+        -------
+        self : StaticRegressor
+            Fitted. After an exception it is as it was before.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If an argument or a constructor parameter is not as described.
+        ImportError
+            If torch or skorch is not installed.
+        """
+        fitted: StaticRegressor = self._partial_fit(X, y, sample_weight, None)
+        return fitted
+
+    def predict(self, X: Any) -> np.ndarray:
+        """The values of each text.
+
+        Parameters
+        ----------
+        X : list, tuple, array, Series or one-column frame of str
+            The texts, n_texts of them.
+
+        Returns
+        -------
+        values : ndarray of shape (n_texts,) or (n_texts, n_outputs), float64
+        """
+        values: np.ndarray = self._predict("predict", X)
+        return values
+
+    def _check_y(self, y: Any) -> np.ndarray:
+        return check_values(y)
+
+    def _find_targets(self, y: np.ndarray, sample_weight: np.ndarray) -> RealTargets:
+        return RealTargets.of(y, sample_weight)
+
+    def _freeze(self, head: Head, targets: RealTargets) -> StaticHeadRegressor:
+        scale, shift = targets.scaler.scale_, targets.scaler.mean_
+        return StaticHeadRegressor(head.then_scaled(scale, shift))
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        return tags

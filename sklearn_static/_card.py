@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from ._version import __version__
 
-__all__ = ["embedding_card", "pipeline_card"]
+__all__ = ["embedding_card", "name_repository", "pipeline_card"]
 
+_MOST_CLASSES = 50
+_HERE = '"."  # this folder, or its id on the Hub'
 _HEADER = """\
 ---
 library_name: sklearn-static
+pipeline_tag: {task}
 tags:
 - sklearn-static
 - static-embeddings
 - model2vec
-{more}---
+---
 
 """
 
@@ -23,7 +27,7 @@ tags:
 def embedding_card(n_tokens: int, n_dimensions: int) -> str:
     """The card of a table."""
     return (
-        _HEADER.format(more="")
+        _HEADER.format(task="feature-extraction")
         + f"""\
 # Static embedding
 
@@ -33,7 +37,8 @@ by sklearn-static {__version__}.
 ```python
 from sklearn_static import StaticEmbedding
 
-embedding = StaticEmbedding.from_pretrained(".")  # this folder, or its id on the Hub
+name = {_HERE}
+embedding = StaticEmbedding.from_pretrained(name)
 vectors = embedding.encode(["A text.", "Another one."])
 ```
 """
@@ -45,12 +50,13 @@ def pipeline_card(task: str, classes: Sequence[str] | None, n_dimensions: int) -
     if classes is None:
         answer = f"One prediction per text ({task})."
     else:
-        named = ", ".join(f"`{label}`" for label in classes[:50])
-        rest = f", and {len(classes) - 50} more" if len(classes) > 50 else ""
-        answer = f"{len(classes)} classes ({task}): {named}{rest}."
-    tag = "tabular-regression" if classes is None else "text-classification"
+        named = ", ".join(_code(label) for label in classes[:_MOST_CLASSES])
+        if len(classes) > _MOST_CLASSES:
+            named += f", and {len(classes) - _MOST_CLASSES} more"
+        answer = f"{len(classes)} classes ({task}): {named}."
     return (
-        _HEADER.format(more=f"pipeline_tag: {tag}\n")
+        # The Hub has no task for the regression of texts, and files it under this one.
+        _HEADER.format(task="text-classification")
         + f"""\
 # Static pipeline
 
@@ -61,8 +67,26 @@ into a scikit-learn pipeline that needs no torch, written by sklearn-static
 ```python
 from sklearn_static import StaticPipeline
 
-pipeline = StaticPipeline.from_pretrained(".")  # this folder, or its id on the Hub
+name = {_HERE}
+pipeline = StaticPipeline.from_pretrained(name)
 predictions = pipeline.predict(["A text.", "Another one."])
 ```
 """
     )
+
+
+def name_repository(card: str, repo_id: str) -> str:
+    """The card with a snippet that opens a repository of the Hub."""
+    return card.replace(_HERE, f'"{repo_id}"')
+
+
+def _code(label: str) -> str:
+    """A label as Markdown's inline code, on one line whatever characters it has."""
+    text = repr(label)
+    if label and label == label.strip():
+        text = text[1:-1]
+    longest = max(map(len, re.findall("`+", text)), default=0)
+    if not longest:
+        return f"`{text}`"
+    fence = "`" * (longest + 1)
+    return f"{fence} {text} {fence}"

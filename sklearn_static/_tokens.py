@@ -14,15 +14,25 @@ remembered. The chunks of a text are then looked up and joined, which is exact.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from functools import cached_property
 from itertools import chain, repeat
+from numbers import Integral
 from threading import Lock
 from typing import Any, NamedTuple
 
 import numpy as np
 from tokenizers import Tokenizer
 
-__all__ = ["BagTokenizer", "TokenBags", "splits_at_spaces"]
+from ._word_piece import AsciiWordPiece
+
+__all__ = [
+    "BagTokenizer",
+    "TokenBags",
+    "check_max_length",
+    "copied",
+    "splits_at_spaces",
+]
 
 _MEMORY_BUDGET = 8_000_000
 _PLAIN_BATCH = 4096
@@ -48,6 +58,13 @@ class TokenBags(NamedTuple):
         offsets = np.zeros(len(lengths) + 1, dtype=np.int64)
         np.cumsum(lengths, out=offsets[1:])
         return cls(ids, offsets)
+
+    @classmethod
+    def from_rows(cls, rows: Sequence[Any]) -> TokenBags:
+        """Bags whose text ``i`` has the tokens `rows[i]`, a sequence of int."""
+        lengths = np.fromiter(map(len, rows), np.int64, len(rows))
+        ids = np.fromiter(chain.from_iterable(rows), np.int32, lengths.sum())
+        return cls.from_lengths(ids, lengths)
 
     @property
     def lengths(self) -> np.ndarray:
@@ -80,17 +97,26 @@ class BagTokenizer:
         Taken over: its padding and truncation are switched off.
     max_length : int or None
         The most tokens to take of a text, unknown ones counted.
+
+    Attributes
+    ----------
+    n_tokens : int
+        The length of a table that has a row for each token and each id: more than
+        the number of tokens only where the ids have gaps.
     """
 
     def __init__(self, tokenizer: Tokenizer, max_length: int | None) -> None:
+        check_max_length(max_length)
         tokenizer.no_padding()
         tokenizer.no_truncation()
         self.tokenizer = tokenizer
         self.max_length = max_length
         self.unknown_id = unknown_token_id(tokenizer)
+        vocabulary = tokenizer.get_vocab()
+        greatest_id = max(vocabulary.values(), default=-1)
+        self.n_tokens = max(len(vocabulary), greatest_id + 1)
         self._max_chars = None
         if max_length is not None:
-            vocabulary = tokenizer.get_vocab()
             median = int(np.median([len(token) for token in vocabulary] or [0]))
             self._max_chars = max_length * median
         self._remembers = splits_at_spaces(tokenizer)
@@ -184,14 +210,32 @@ class _ChunkMemory:
             new = [c for c in dict.fromkeys(chunks) if c not in self._numbers]
             if not new:
                 return
-            ids, offsets = tokenize(self._tokenizer, new)
+            ids, offsets = self._tokenize(new)
             n_known, n_ids = len(self._numbers), self._n_ids
             self._ids = _extended(self._ids, n_ids, ids)
             self._starts = _extended(self._starts, n_known, offsets[:-1] + n_ids)
             self._lengths = _extended(self._lengths, n_known, np.diff(offsets))
             self._n_ids += len(ids)
             self.cost += sum(map(len, new)) + 24 * len(new) + len(ids)
-            self._numbers.update(zip(new, range(n_known, n_known + len(new))))
+            self._numbers.update({c: n_known + i for i, c in enumerate(new)})
+
+    def _tokenize(self, chunks: list[str]) -> TokenBags:
+        """The tokens of new chunks, by the library where there is no shorter way."""
+        short_way = self._word_piece
+        if short_way is None:
+            return tokenize(self._tokenizer, chunks)
+        rows = [short_way(chunk) for chunk in chunks]
+        left = [i for i, row in enumerate(rows) if row is None]
+        if left:
+            ids, offsets = tokenize(self._tokenizer, [chunks[i] for i in left])
+            for i, part in zip(left, np.split(ids, offsets[1:-1]), strict=True):
+                rows[i] = part.tolist()
+        return TokenBags.from_rows(rows)
+
+    @cached_property
+    def _word_piece(self) -> AsciiWordPiece | None:
+        applies = AsciiWordPiece.applies_to(self._tokenizer)
+        return AsciiWordPiece(self._tokenizer) if applies else None
 
 
 def _extended(array: np.ndarray, n_used: int, values: np.ndarray) -> np.ndarray:
@@ -205,6 +249,31 @@ def _extended(array: np.ndarray, n_used: int, values: np.ndarray) -> np.ndarray:
     return array
 
 
+def copied(tokenizer: Any) -> Tokenizer:
+    """A copy of `tokenizer`; raises TypeError if it is none of the library's."""
+    if not isinstance(tokenizer, Tokenizer):
+        raise TypeError(
+            f"tokenizer is of type {type(tokenizer).__name__}, but a "
+            "tokenizers.Tokenizer was expected, which a fast tokenizer of transformers "
+            "has as its `backend_tokenizer`."
+        )
+    return Tokenizer.from_str(tokenizer.to_str())
+
+
+def check_max_length(max_length: Any) -> None:
+    """Raise TypeError or ValueError unless `max_length` is None or an int from 1."""
+    if max_length is None:
+        return
+    if not isinstance(max_length, Integral) or isinstance(max_length, bool):
+        raise TypeError(
+            f"max_length is {max_length!r}, but an int or None was expected."
+        )
+    if max_length < 1:
+        raise ValueError(
+            f"max_length is {max_length}, but 1 or more, or None, was expected."
+        )
+
+
 def tokenize(tokenizer: Tokenizer, texts: Sequence[str]) -> TokenBags:
     """All token ids of `texts`, unknown ones too, without special tokens.
 
@@ -215,10 +284,7 @@ def tokenize(tokenizer: Tokenizer, texts: Sequence[str]) -> TokenBags:
     except TypeError:
         texts = [_without_lone_surrogates(text) for text in texts]
         encodings = tokenizer.encode_batch_fast(texts, add_special_tokens=False)
-    rows = [encoding.ids for encoding in encodings]
-    lengths = np.fromiter(map(len, rows), np.int64, len(rows))
-    ids = np.fromiter(chain.from_iterable(rows), np.int32, lengths.sum())
-    return TokenBags.from_lengths(ids, lengths)
+    return TokenBags.from_rows([encoding.ids for encoding in encodings])
 
 
 def _without_lone_surrogates(text: str) -> str:
@@ -247,19 +313,29 @@ def splits_at_spaces(tokenizer: Tokenizer) -> bool:
 
     True only where this is proven: the normalizer changes no character because of one
     beyond a space, the pre-tokenizer always splits at a space and drops it, the model
-    is not random, and no added token contains a space or swallows the text around it.
+    is not random, and no added token contains white space.
     """
     normalizers = _flat(tokenizer.normalizer, "normalizers")
     pre_tokenizers = _flat(tokenizer.pre_tokenizer, "pretokenizers")
-    added = tokenizer.get_added_tokens_decoder().values()
     return (
         all(part["type"] in _SPACE_BLIND_NORMALIZERS for part in normalizers)
         and bool(pre_tokenizers)
-        and pre_tokenizers[0]["type"] in _SPACE_SPLITTERS
         and all(part["type"] in _SPACE_SPLITTERS for part in pre_tokenizers)
         and getattr(tokenizer.model, "dropout", None) is None
-        and not any(" " in token.content for token in added)
+        and not any(map(str.isspace, _added_characters(tokenizer)))
     )
+
+
+def _added_characters(tokenizer: Tokenizer) -> Iterator[str]:
+    """Every character of the added tokens, as they stand and normalised.
+
+    Normalisers make spaces out of other characters, a tab for instance, so that a token
+    that was added with a tab is found where a text has a space.
+    """
+    for token in tokenizer.get_added_tokens_decoder().values():
+        yield from token.content
+        if tokenizer.normalizer is not None:
+            yield from tokenizer.normalizer.normalize_str(token.content)
 
 
 def _flat(component: Any, key: str) -> list[dict[str, Any]]:

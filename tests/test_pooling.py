@@ -1,0 +1,69 @@
+"""pool: bags of tokens and a table to embeddings."""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+
+from sklearn_static._pooling import pool
+from sklearn_static._tokens import TokenBags
+
+RNG = np.random.default_rng(0)
+TABLE = RNG.normal(size=(50, 6)).astype(np.float32)
+LENGTHS = np.array([0, 1, 7, 0, 300, 2, 0])
+BAGS = TokenBags.from_lengths(
+    RNG.integers(0, 50, LENGTHS.sum()).astype(np.int32), LENGTHS
+)
+WEIGHTS = RNG.uniform(0, 2, LENGTHS.sum()).astype(np.float32)
+
+
+def plain_means(weights):
+    """The weighted mean of each bag, in double precision."""
+    out = np.zeros((len(LENGTHS), TABLE.shape[1]))
+    for i, (start, stop) in enumerate(pairwise(BAGS.offsets)):
+        if start < stop:
+            rows = TABLE[BAGS.ids[start:stop]].astype(np.float64)
+            out[i] = (rows * weights[start:stop, None]).mean(axis=0)
+    return out
+
+
+@pytest.mark.parametrize("weights", [None, WEIGHTS], ids=["plain", "weighted"])
+def test_embeddings_are_means(weights):
+    expected = plain_means(np.ones(len(WEIGHTS)) if weights is None else weights)
+    actual = pool(BAGS, TABLE, weights=weights)
+    assert actual.dtype == np.float32
+    assert_allclose(actual, expected, rtol=0, atol=1e-6)
+
+
+def test_normalized_embeddings_keep_their_direction_and_have_unit_length():
+    means = plain_means(np.ones(len(WEIGHTS)))
+    lengths = np.linalg.norm(means, axis=1, keepdims=True)
+    embeddings = pool(BAGS, TABLE, normalize=True)
+    assert_allclose(np.linalg.norm(embeddings, axis=1), LENGTHS > 0, atol=1e-6)
+    assert_allclose(embeddings * lengths, means, atol=1e-6)
+
+
+@pytest.mark.parametrize("normalize", [False, True])
+def test_empty_bags_are_zeros(normalize):
+    embeddings = pool(BAGS, TABLE, normalize=normalize)
+    assert_array_equal(embeddings[LENGTHS == 0], 0)
+    assert (embeddings[LENGTHS > 0] != 0).any(axis=1).all()
+
+
+def test_a_token_counts_as_often_as_it_occurs():
+    bags = TokenBags.from_lengths(np.array([1, 2, 1], np.int32), np.array([3]))
+    assert_allclose(pool(bags, TABLE)[0], (2 * TABLE[1] + TABLE[2]) / 3, atol=1e-6)
+
+
+def test_mean_divides_by_the_number_of_tokens_not_by_their_weights():
+    bags = TokenBags.from_lengths(np.array([4, 5], np.int32), np.array([2]))
+    weights = np.array([0.5, 0], np.float32)
+    assert_allclose(pool(bags, TABLE, weights=weights)[0], TABLE[4] / 4, atol=1e-6)
+
+
+def test_no_bags_give_no_rows():
+    bags = TokenBags(np.empty(0, np.int32), np.zeros(1, np.int64))
+    embeddings = pool(bags, TABLE, normalize=True)
+    assert embeddings.shape == (0, 6)
+    assert embeddings.dtype == np.float32

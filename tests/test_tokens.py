@@ -1,0 +1,397 @@
+"""The tokenizer policy, and that the memory of chunks does not change its result."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.testing import assert_array_equal
+from tokenizers import (
+    AddedToken,
+    Tokenizer,
+    models,
+    normalizers,
+    pre_tokenizers,
+    processors,
+)
+
+from sklearn_static import _tokens
+from sklearn_static._tokens import (
+    BagTokenizer,
+    TokenBags,
+    check_max_length,
+    splits_at_spaces,
+    tokenize,
+    unknown_token_id,
+)
+
+SPACES = " \t\n\r\x0b\x0c\x1c\x1f\x85\xa0\u2009\u2028\u3000"
+ODD = "\x00\x7f\xad\u200b\ufeff\ufffd´\u0301\u0316\u0323\u1161ᄒ가中文éÉßİΣςﬁﷺ😀"
+SURROGATES = "\ud800\udc00"
+
+
+def texts(max_size=30):
+    """Texts dense in what may go wrong: spaces, odd characters, added tokens."""
+    pieces = st.one_of(
+        st.sampled_from([*(" " * 8), *SPACES, *ODD, *SURROGATES, *"abnewyork.,'#_1"]),
+        st.sampled_from(["new", "york", "fox", "[MASK]", "[UNK]", "##a", "<m>"]),
+        st.characters(exclude_categories=()),
+    )
+    return st.lists(pieces, max_size=max_size).map("".join)
+
+
+def assert_same_bags(actual, expected):
+    assert_array_equal(actual.offsets, expected.offsets)
+    assert_array_equal(actual.ids, expected.ids)
+
+
+def characters_tokenizer(model=models.WordLevel, **options):
+    """One that knows every character here, so that none goes unnoticed as unknown."""
+    characters = dict.fromkeys([*SPACES, *ODD, *"abcdefghijklmnopqrstuvwxyz.,'"])
+    words = ["[UNK]", *characters, "new", "york", *(f"##{c}" for c in characters)]
+    vocabulary = {word: i for i, word in enumerate(words)}
+    return Tokenizer(model(vocabulary, unk_token="[UNK]", **options))
+
+
+# Whether the tokens of a text are those of its chunks
+
+
+def with_parts(normalizer=None, pre_tokenizer=None, added=()):
+    tokenizer = characters_tokenizer(models.WordPiece, max_input_chars_per_word=6)
+    if normalizer is not None:
+        tokenizer.normalizer = normalizer
+    if pre_tokenizer is not None:
+        tokenizer.pre_tokenizer = pre_tokenizer
+    tokenizer.add_tokens(list(added))
+    return tokenizer
+
+
+BERT = pre_tokenizers.BertPreTokenizer()
+ACCEPTED = {
+    "BERT": (normalizers.BertNormalizer(), BERT),
+    "BERT, cased": (normalizers.BertNormalizer(lowercase=False), BERT),
+    "BERT, accents kept": (normalizers.BertNormalizer(strip_accents=False), BERT),
+    "BERT, nothing cleaned": (normalizers.BertNormalizer(clean_text=False), BERT),
+    "no normalizer": (None, pre_tokenizers.Whitespace()),
+    "NFC": (normalizers.NFC(), pre_tokenizers.WhitespaceSplit()),
+    "NFD, accents stripped": (
+        normalizers.Sequence([normalizers.NFD(), normalizers.StripAccents()]),
+        pre_tokenizers.Whitespace(),
+    ),
+    "NFKC, lower case": (
+        normalizers.Sequence([normalizers.NFKC(), normalizers.Lowercase()]),
+        pre_tokenizers.Whitespace(),
+    ),
+    "NFKD": (normalizers.NFKD(), BERT),
+    "two splitters": (
+        normalizers.NFC(),
+        pre_tokenizers.Sequence([pre_tokenizers.WhitespaceSplit(), BERT]),
+    ),
+    "added tokens": (
+        normalizers.BertNormalizer(),
+        BERT,
+        [
+            AddedToken("newyork", single_word=True),
+            AddedToken("[MASK]", lstrip=True, rstrip=True, special=True),
+            AddedToken("<m>", lstrip=True, normalized=False),
+            AddedToken(".'", rstrip=True, normalized=True),
+        ],
+    ),
+}
+
+
+@pytest.mark.parametrize("parts", ACCEPTED.values(), ids=ACCEPTED)
+def test_memory_gives_exactly_what_the_plain_path_gives(parts):
+    tokenizer = with_parts(*parts)
+    assert splits_at_spaces(tokenizer)
+    bag_tokenizer = BagTokenizer(tokenizer, None)
+
+    @settings(max_examples=60, deadline=None, database=None)
+    @given(st.lists(texts(), min_size=1, max_size=4))
+    def check(batch):
+        expected = bag_tokenizer._plain(batch)
+        assert_same_bags(bag_tokenizer._from_memory(batch), expected)
+
+    check()
+
+
+def test_memory_gives_exactly_what_each_trained_tokenizer_gives(tokenizer, odd_texts):
+    if not splits_at_spaces(tokenizer):
+        tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    bag_tokenizer = BagTokenizer(tokenizer, None)
+    expected = bag_tokenizer._plain(odd_texts)
+    assert_same_bags(bag_tokenizer._from_memory(odd_texts), expected)
+    assert_same_bags(bag_tokenizer._from_memory(odd_texts), expected)
+
+
+NORMALIZERS = [
+    normalizers.BertNormalizer(),
+    normalizers.BertNormalizer(clean_text=False, strip_accents=False),
+    normalizers.NFKC(),
+    normalizers.NFD(),
+]
+
+
+ADDED = st.builds(
+    AddedToken,
+    # Without what normalisers remove: the library panics where nothing is left.
+    st.text("abnewyork[]<>.,'´éß中 \t\xa0", min_size=1, max_size=4),
+    **dict.fromkeys(("single_word", "lstrip", "rstrip", "normalized"), st.booleans()),
+)
+
+
+@settings(max_examples=150, deadline=None, database=None)
+@given(st.sampled_from(NORMALIZERS), st.lists(ADDED, min_size=1, max_size=3), st.data())
+def test_memory_is_exact_or_not_used_whatever_tokens_are_added(normalizer, added, data):
+    tokenizer = with_parts(normalizer, BERT, added)
+    if splits_at_spaces(tokenizer):
+        contents = [token.content for token in added]
+        contents += [normalizer.normalize_str(content) for content in contents]
+        pieces = st.lists(st.one_of(texts(3), st.sampled_from([*contents, " "])))
+        batch = ["".join(data.draw(pieces)) for _ in range(3)]
+        bag_tokenizer = BagTokenizer(tokenizer, None)
+        expected = bag_tokenizer._plain(batch)
+        assert_same_bags(bag_tokenizer._from_memory(batch), expected)
+
+
+REFUSED = {
+    "no pre-tokenizer": (None, None),
+    "bytes": (None, pre_tokenizers.ByteLevel()),
+    "Metaspace": (None, pre_tokenizers.Metaspace()),
+    "punctuation only": (None, pre_tokenizers.Punctuation()),
+    "not split at spaces first": (
+        None,
+        pre_tokenizers.Sequence([pre_tokenizers.Punctuation(), BERT]),
+    ),
+    "spaces replaced": (normalizers.Replace(" ", "_"), BERT),
+    "spaces stripped": (normalizers.Strip(), BERT),
+    "text prepended": (normalizers.Prepend("▁"), BERT),
+    "added token with a space": (None, BERT, ["new york"]),
+    "added token with a tab": (None, BERT, ["new\tyork"]),
+    "added token that normalises to one with a space": (
+        normalizers.NFKC(),
+        BERT,
+        ["´a"],
+    ),
+}
+
+
+@pytest.mark.parametrize("parts", REFUSED.values(), ids=REFUSED)
+def test_memory_is_not_used_where_texts_are_not_split_at_spaces(parts):
+    assert not splits_at_spaces(with_parts(*parts))
+
+
+def test_memory_is_not_used_where_merges_are_dropped_at_random():
+    tokenizer = Tokenizer(models.BPE({"a": 0}, [], dropout=0.5))
+    tokenizer.pre_tokenizer = BERT
+    assert not splits_at_spaces(tokenizer)
+
+
+@pytest.mark.parametrize(
+    ("normalizer", "added", "text"),
+    [
+        (normalizers.BertNormalizer(), "new\tyork", "a new york b"),
+        (normalizers.BertNormalizer(), "new\xa0york", "a new york b"),
+        (normalizers.NFKC(), "new\u3000york", "a new york b"),
+        (normalizers.NFKC(), "´a", "b \u0301a"),
+    ],
+)
+def test_added_tokens_are_found_across_a_space_they_normalise_to(
+    normalizer, added, text
+):
+    tokenizer = with_parts(normalizer, BERT, [added])
+    assert tokenizer.token_to_id(added) in BagTokenizer(tokenizer, None)([text]).ids
+
+
+def test_plain_tokenizers_give_the_tokens_of_single_calls(tokenizer, odd_texts):
+    bags = BagTokenizer(tokenizer, None)(odd_texts)
+    unknown = unknown_token_id(tokenizer)
+    for i, text in enumerate(odd_texts):
+        ids = tokenizer.encode(text, add_special_tokens=False).ids
+        expected = [token for token in ids if token != unknown]
+        assert bags.ids[bags.offsets[i] : bags.offsets[i + 1]].tolist() == expected
+
+
+# Invariance
+
+
+@settings(max_examples=40, deadline=None, database=None)
+@given(st.lists(texts(), min_size=2, max_size=6), st.data())
+def test_bags_do_not_depend_on_the_texts_beside_them(batch, data):
+    tokenizer = with_parts(normalizers.BertNormalizer(), BERT)
+    order = data.draw(st.lists(st.integers(0, len(batch) - 1), min_size=1))
+    together = BagTokenizer(tokenizer, None)(batch)
+    rows = np.split(together.ids, together.offsets[1:-1])
+    again = BagTokenizer(tokenizer, None)([batch[i] for i in order])
+    assert_array_equal(again.ids, np.concatenate([rows[i] for i in order]))
+    assert_array_equal(again.lengths, together.lengths[order])
+
+
+def test_plain_path_may_take_several_batches(monkeypatch, odd_texts):
+    tokenizer = with_parts(normalizers.BertNormalizer(), pre_tokenizers.Punctuation())
+    expected = BagTokenizer(tokenizer, 4)(odd_texts)
+    monkeypatch.setattr(_tokens, "_PLAIN_BATCH", 3)
+    assert_same_bags(BagTokenizer(tokenizer, 4)(odd_texts), expected)
+
+
+def test_full_memory_is_replaced_and_stays_exact(monkeypatch, plain_texts):
+    monkeypatch.setattr(_tokens, "_MEMORY_BUDGET", 300)
+    bag_tokenizer = BagTokenizer(with_parts(None, BERT), None)
+    costs = []
+    for _ in range(3):
+        for text in plain_texts:
+            expected = bag_tokenizer._plain([text])
+            assert_same_bags(bag_tokenizer._from_memory([text]), expected)
+            costs.append(bag_tokenizer._memory.cost)
+    assert max(costs) <= 300
+    assert costs.count(0) > 1
+
+
+def test_memory_stays_exact_as_it_grows():
+    bag_tokenizer = BagTokenizer(with_parts(None, BERT), None)
+    letters = "abcdefghij"
+    batches = [[f"{a}{b}{c} {a}" for b in letters for c in letters] for a in letters]
+    batches += [[f"{a}{a}{b}" for b in letters] for a in "abcdefghijklmnop"]
+    for batch in batches * 2:
+        assert_same_bags(bag_tokenizer._from_memory(batch), bag_tokenizer._plain(batch))
+    # Room is made for 1,024 at first, and for twice as many whenever it is full.
+    assert len(bag_tokenizer._memory._numbers) > 1024
+
+
+def test_memory_keeps_what_it_has_met(plain_texts):
+    bag_tokenizer = BagTokenizer(with_parts(None, BERT), None)
+    bag_tokenizer(plain_texts)
+    cost = bag_tokenizer._memory.cost
+    bag_tokenizer(plain_texts[::-1])
+    assert bag_tokenizer._memory.cost == cost > 0
+
+
+@pytest.mark.parametrize("budget", [500, 8_000_000])
+def test_threads_share_a_memory(monkeypatch, budget):
+    monkeypatch.setattr(_tokens, "_MEMORY_BUDGET", budget)
+    bag_tokenizer = BagTokenizer(with_parts(None, BERT), None)
+    rng = np.random.default_rng(0)
+    words = ["".join(rng.choice([*"abcdefgh"], 3)) for _ in range(400)]
+    batches = [[" ".join(rng.choice(words, 40)) for _ in range(20)] for _ in range(60)]
+    expected = [bag_tokenizer._plain(batch) for batch in batches]
+    with ThreadPoolExecutor(8) as pool:
+        for actual, plain in zip(
+            pool.map(bag_tokenizer._from_memory, batches), expected, strict=True
+        ):
+            assert_same_bags(actual, plain)
+
+
+# The policy
+
+
+def words_tokenizer(*words):
+    words = ["[UNK]", *words]
+    vocabulary = {word: i for i, word in enumerate(words)}
+    tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token="[UNK]"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    return tokenizer
+
+
+def test_no_texts_have_no_bags(tokenizer):
+    bags = BagTokenizer(tokenizer, 512)([])
+    assert bags.ids.shape == (0,)
+    assert_array_equal(bags.offsets, [0])
+
+
+def test_unknown_tokens_are_dropped():
+    bags = BagTokenizer(words_tokenizer("a", "b"), None)(["a x b", "x y", "b"])
+    assert_array_equal(bags.ids, [1, 2, 2])
+    assert_array_equal(bags.lengths, [2, 0, 1])
+
+
+def test_unknown_tokens_count_towards_max_length():
+    bags = BagTokenizer(words_tokenizer("a"), 3)(["a x a a", "x x x a"])
+    assert_array_equal(bags.lengths, [2, 0])
+
+
+def test_texts_are_cut_by_characters_first():
+    tokenizer = words_tokenizer("aaa", "bbb", "ccc")
+    bags = BagTokenizer(tokenizer, 3)(["aaa bbb ccc", "aaa bb ccc"])
+    # Three tokens times the median length of three are nine characters.
+    assert_array_equal(bags.ids, [1, 2, 1])
+
+
+def test_special_tokens_padding_and_truncation_are_not_applied():
+    tokenizer = words_tokenizer("a", "[CLS]")
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="[CLS] $A", special_tokens=[("[CLS]", 2)]
+    )
+    tokenizer.enable_padding(pad_id=1, length=9)
+    tokenizer.enable_truncation(1)
+    assert_array_equal(BagTokenizer(tokenizer, None)(["a,a", "a"]).lengths, [2, 1])
+
+
+def test_lone_surrogates_count_as_replacement_characters():
+    tokenizer = words_tokenizer("a", "\ufffd")
+    bags = tokenize(tokenizer, ["a \ud800", "\udfff a", "a"])
+    assert_array_equal(bags.ids, [1, 2, 2, 1, 1])
+    assert_array_equal(bags.lengths, [2, 2, 1])
+
+
+def test_every_kind_of_tokenizer_names_its_unknown_token(tokenizer):
+    if isinstance(tokenizer.model, models.BPE) and tokenizer.model.unk_token is None:
+        assert unknown_token_id(tokenizer) is None
+    else:
+        unknown = unknown_token_id(tokenizer)
+        assert tokenizer.id_to_token(unknown) in ("[UNK]", "<unk>")
+
+
+def test_a_table_needs_a_row_for_the_greatest_id():
+    tokenizer = Tokenizer(models.WordLevel({"[UNK]": 0, "a": 7}, unk_token="[UNK]"))
+    assert BagTokenizer(tokenizer, None).n_tokens == 8
+
+
+def test_a_table_needs_a_row_for_each_token_of_the_same_id():
+    tokenizer = Tokenizer(models.WordLevel({"a": 0, "b": 0}, unk_token="a"))
+    assert BagTokenizer(tokenizer, None).n_tokens == 2
+
+
+@pytest.mark.parametrize("max_length", [None, 1, 512, np.int64(3)])
+def test_whole_max_lengths_are_taken(max_length):
+    check_max_length(max_length)
+
+
+@pytest.mark.parametrize(
+    ("max_length", "error"),
+    [
+        (0, ValueError),
+        (-1, ValueError),
+        (1.0, TypeError),
+        ("512", TypeError),
+        (True, TypeError),
+    ],
+)
+def test_other_max_lengths_are_refused(max_length, error):
+    with pytest.raises(error, match=f"max_length is {max_length!r}.* or None"):
+        check_max_length(max_length)
+
+
+# TokenBags
+
+BAGS = TokenBags(np.arange(6, dtype=np.int32), np.array([0, 3, 3, 4, 6]))
+
+
+def test_lengths_count_the_tokens_of_each_text():
+    assert_array_equal(BAGS.lengths, [3, 0, 1, 2])
+    assert_same_bags(TokenBags.from_lengths(BAGS.ids, BAGS.lengths), BAGS)
+
+
+def test_where_keeps_tokens_with_their_texts():
+    kept = BAGS.where(BAGS.ids % 2 == 1)
+    assert_array_equal(kept.ids, [1, 3, 5])
+    assert_array_equal(kept.offsets, [0, 1, 1, 2, 3])
+
+
+@pytest.mark.parametrize(
+    ("max_length", "ids"), [(1, [0, 3, 4]), (2, [0, 1, 3, 4, 5]), (3, range(6))]
+)
+def test_truncate_keeps_the_first_tokens_of_each_text(max_length, ids):
+    cut = BAGS.truncate(max_length)
+    assert_array_equal(cut.ids, ids)
+    assert_array_equal(cut.lengths, np.minimum(BAGS.lengths, max_length))

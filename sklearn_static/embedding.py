@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import deepcopy
 from functools import cached_property, lru_cache
 from importlib.resources import files as package_files
 from pathlib import Path
@@ -12,10 +13,12 @@ import numpy as np
 from tokenizers import Tokenizer
 from tqdm.auto import tqdm
 
-from . import hub, persistence
-from ._card import embedding_card
+from . import hub
+from ._arrays import check_fit, frozen, frozen_or_none
+from ._folders import FolderMixin
 from ._pooling import pool
-from ._tokens import BagTokenizer, TokenBags
+from ._table_format import DEFAULT_MAX_LENGTH, StoredTable, further_entries, read_table
+from ._tokens import BagTokenizer, TokenBags, check_max_length, copied
 from ._validation import HandleMissing, check_texts
 from .persistence import ModelFormatError
 
@@ -23,11 +26,9 @@ __all__ = ["StaticEmbedding", "resolve_embedding"]
 
 DEFAULT_MODEL = "default"
 _DTYPES = (np.float32, np.float16, np.int8)
-_DEFAULT_MAX_LENGTH = 512
-_TABLE_FILE = "model.safetensors"
 
 
-class StaticEmbedding:
+class StaticEmbedding(FolderMixin):
     """A tokenizer and a table of token vectors, which embed texts by their mean.
 
     The embedding of a text is the mean of its tokens' vectors, each multiplied by the
@@ -41,7 +42,7 @@ class StaticEmbedding:
     Parameters
     ----------
     vectors : array-like of shape (n_rows, n_dimensions), float32, float16 or int8
-        The table. Other floats are taken as float32. It is copied unless read-only.
+        The table. Other numbers are taken as float32. It is copied unless read-only.
     tokenizer : tokenizers.Tokenizer
         Its ids index `vectors`, or `mapping` where there is one. It is copied.
     weights : array-like of shape (n_tokens,), default=None
@@ -58,6 +59,8 @@ class StaticEmbedding:
 
     Raises
     ------
+    TypeError
+        If a parameter is of another type than described.
     ValueError
         If the shapes do not fit each other or the tokenizer, if an index of `mapping`
         is out of range, or a value not finite.
@@ -98,51 +101,30 @@ class StaticEmbedding:
         weights: Any = None,
         mapping: Any = None,
         normalize: bool = False,
-        max_length: int | None = _DEFAULT_MAX_LENGTH,
+        max_length: int | None = DEFAULT_MAX_LENGTH,
         metadata: Mapping[str, Any] | None = None,
     ) -> None:
-        if max_length is not None and max_length < 1:
-            raise ValueError(f"max_length is {max_length}; give None or 1 and more.")
-        own_tokenizer = Tokenizer.from_str(tokenizer.to_str())
-        self._set(
-            vectors=_frozen(vectors, _DTYPES, "vectors"),
-            bag_tokenizer=BagTokenizer(own_tokenizer, max_length),
-            weights=_frozen(weights, (np.float32,), "weights"),
-            mapping=_frozen(mapping, (np.int32,), "mapping"),
-            normalize=bool(normalize),
-            metadata=dict(metadata or {}),
+        self._init(
+            StoredTable(
+                *(vectors, copied(tokenizer), weights, mapping),
+                *(bool(normalize), max_length, further_entries(metadata)),
+            )
         )
+
+    def _init(self, table: StoredTable, copy: bool = True) -> None:
+        """Take over the tokenizer and, unless `copy`, the arrays."""
+        float32, int32 = (np.float32,), (np.int32,)
+        self._vectors = frozen(table.vectors, "vectors", _DTYPES, copy=copy)
+        self._weights = frozen_or_none(table.weights, "weights", float32, copy=copy)
+        self._mapping = frozen_or_none(table.mapping, "mapping", int32, copy=copy)
+        self._bag_tokenizer = BagTokenizer(table.tokenizer, table.max_length)
+        self._normalize = table.normalize
+        self._metadata = table.metadata
         self._check()
 
-    def _set(self, **state: Any) -> None:
-        self.__dict__.update({f"_{name}": value for name, value in state.items()})
-
     def _check(self) -> None:
-        """Raise ValueError unless table, weights, mapping and tokenizer fit."""
-        n_tokens = self._bag_tokenizer.tokenizer.get_vocab_size()
-        if self.vectors.ndim != 2:
-            raise ValueError(
-                f"vectors have shape {self.vectors.shape}, but (n_rows, n_dimensions) "
-                "was expected."
-            )
-        per_token = {"weights": self.weights, "mapping": self.mapping}
-        if self.mapping is None:
-            per_token["vectors"] = self.vectors
-        for name, values in per_token.items():
-            if values is not None and len(values) != n_tokens:
-                raise ValueError(
-                    f"{name} has {len(values)} entries, but the tokenizer knows "
-                    f"{n_tokens} tokens: the two do not belong together."
-                )
-        if self.mapping is not None and len(self.mapping):
-            low, high = self.mapping.min(), self.mapping.max()
-            if low < 0 or high >= len(self.vectors):
-                raise ValueError(
-                    f"mapping holds row {low if low < 0 else high}, but vectors has "
-                    f"{len(self.vectors)} rows."
-                )
-        for name in ("vectors", "weights"):
-            _check_finite(getattr(self, name), name)
+        n_tokens = self._bag_tokenizer.n_tokens
+        check_fit(self.vectors, self.weights, self.mapping, n_tokens)
 
     @classmethod
     def from_pretrained(
@@ -196,9 +178,12 @@ class StaticEmbedding:
             If there is no such folder and the Hub cannot be reached.
         ModelFormatError
             If the folder holds no model, or one that is damaged or inconsistent.
-        ValueError
-            If `dimensions` is more than the table has.
+        TypeError, ValueError
+            If `max_length` is not as described, or `dimensions` more than the table
+            has.
         """
+        if max_length != "auto":
+            check_max_length(max_length)
         if name_or_folder == DEFAULT_MODEL:
             folder = _bundled_folder()
         else:
@@ -210,42 +195,10 @@ class StaticEmbedding:
                 cache_dir=cache_dir,
                 subfolder=subfolder,
             )
-        return cls._from_folder(folder, normalize, max_length, dimensions)
-
-    @classmethod
-    def _from_folder(
-        cls,
-        folder: Path,
-        normalize: bool | None = None,
-        max_length: int | Literal["auto"] | None = "auto",
-        dimensions: int | None = None,
-    ) -> StaticEmbedding:
-        config = persistence.read_config(folder)
-        tokenizer = persistence.read_tokenizer(folder)
-        tensors = persistence.read_tensors(folder, _TABLE_FILE)
-        if "embeddings" not in tensors:
-            raise ModelFormatError(
-                f"{folder / _TABLE_FILE} holds {sorted(tensors)}, but a tensor "
-                "'embeddings' was expected."
-            )
-        vectors = tensors["embeddings"]
-        if dimensions is not None:
-            vectors = _leading(vectors, dimensions)
-        if normalize is None:
-            normalize = config.get("normalize", False)
-        if max_length == "auto":
-            max_length = config.get("max_length", _DEFAULT_MAX_LENGTH)
+        table = read_table(folder).overridden(normalize, max_length, dimensions)
         embedding = cls.__new__(cls)
         try:
-            embedding._set(
-                vectors=_frozen(vectors, _DTYPES, "embeddings", copy=False),
-                bag_tokenizer=BagTokenizer(tokenizer, max_length),
-                weights=_frozen(tensors.get("weights"), (np.float32,), "weights"),
-                mapping=_frozen(tensors.get("mapping"), (np.int32,), "mapping"),
-                normalize=bool(normalize),
-                metadata=_without_own_settings(config),
-            )
-            embedding._check()
+            embedding._init(table, copy=False)
         except (ValueError, TypeError) as error:
             raise ModelFormatError(f"{folder} is inconsistent: {error}") from error
         return embedding
@@ -278,12 +231,12 @@ class StaticEmbedding:
     @property
     def metadata(self) -> dict[str, Any]:
         """A copy of the further entries of ``config.json``."""
-        return dict(self._metadata)
+        return deepcopy(self._metadata)
 
     @property
     def tokenizer(self) -> Tokenizer:
         """A copy of the tokenizer."""
-        return Tokenizer.from_str(self._bag_tokenizer.tokenizer.to_str())
+        return copied(self._bag_tokenizer.tokenizer)
 
     @property
     def n_tokens(self) -> int:
@@ -325,8 +278,11 @@ class StaticEmbedding:
         Raises
         ------
         TypeError, ValueError
-            If `texts` is not as described; the message names the first offender.
+            If `texts` is not as described; the message names the first offender. If
+            `batch_size` is not positive.
         """
+        if batch_size < 1:
+            raise ValueError(f"batch_size is {batch_size}, but 1 or more was expected.")
         checked = check_texts(texts, handle_missing=handle_missing)
         out = np.empty((len(checked), self.n_dimensions), np.float32)
         starts = range(0, len(checked), batch_size)
@@ -335,12 +291,12 @@ class StaticEmbedding:
             out[start : start + batch_size] = self.pool(self.tokenize(batch))
         return out
 
-    def tokenize(self, texts: list[str]) -> TokenBags:
+    def tokenize(self, texts: Any) -> TokenBags:
         """The known token ids of each text, after truncation.
 
         Parameters
         ----------
-        texts : list of str
+        texts : list, tuple, array, Series or one-column frame of str
             Of length n_texts.
 
         Returns
@@ -349,7 +305,7 @@ class StaticEmbedding:
             With ``ids`` of shape (n_tokens_in_all,), int32, and ``offsets`` of shape
             (n_texts + 1,): text ``i`` has ``ids[offsets[i]:offsets[i + 1]]``.
         """
-        return self._bag_tokenizer(texts)
+        return self._bag_tokenizer(check_texts(texts))
 
     def pool(self, bags: TokenBags) -> np.ndarray:
         """The embeddings of tokenized texts.
@@ -407,9 +363,9 @@ class StaticEmbedding:
         embedding = type(self).__new__(type(self))
         state = {k: v for k, v in self.__dict__.items() if k != "_matrix"}
         embedding.__dict__.update(state)
-        embedding._set(vectors=_frozen(vectors, _DTYPES, "vectors"))
+        embedding._vectors = frozen(vectors, "vectors", _DTYPES)
         if metadata is not None:
-            embedding._set(metadata=dict(metadata))
+            embedding._metadata = further_entries(metadata)
         embedding._check()
         return embedding
 
@@ -431,7 +387,7 @@ class StaticEmbedding:
             vectors = self._matrix
         embedding = self.with_vectors(vectors)
         if self.mapping is None:
-            embedding._set(weights=None)
+            embedding._weights = None
         return embedding
 
     @cached_property
@@ -440,95 +396,21 @@ class StaticEmbedding:
         matrix = self.vectors.astype(np.float32, copy=False)
         if self.weights is not None and self.mapping is None:
             matrix = matrix * self.weights[:, None]
+        matrix.flags.writeable = False
         return matrix
 
     def to_files(self) -> dict[str, bytes]:
         """The contents of a model folder, by file name."""
-        tensors = {"embeddings": self.vectors}
-        if self.weights is not None:
-            tensors["weights"] = self.weights
-        if self.mapping is not None:
-            tensors["mapping"] = self.mapping
-        modules = [_module(0, ".", "StaticEmbedding")]
-        if self.normalize:
-            modules.append(_module(1, "1_Normalize", "Normalize"))
-        return {
-            _TABLE_FILE: persistence.tensor_bytes(tensors),
-            "tokenizer.json": self._bag_tokenizer.tokenizer.to_str().encode(),
-            "config.json": persistence.json_bytes(persistence.stamp(self.config())),
-            "modules.json": persistence.json_bytes(modules),
-            "README.md": embedding_card(self.n_tokens, self.n_dimensions).encode(),
-        }
+        return self._stored().files()
 
     def config(self) -> dict[str, Any]:
         """The contents of ``config.json``, a JSON-able dict."""
-        config = {
-            "model_type": "model2vec",
-            "architectures": ["StaticModel"],
-            **self._metadata,
-            "hidden_dim": self.n_dimensions,
-            "normalize": self.normalize,
-            "max_length": self.max_length,
-            "embedding_dtype": self.vectors.dtype.name,
-        }
-        if self.mapping is not None:
-            config["vocabulary_quantization"] = len(self.vectors)
-        return config
+        return self._stored().config()
 
-    def save_pretrained(self, folder: str | Path) -> None:
-        """Write a folder that :meth:`from_pretrained`, and model2vec, can open.
-
-        Parameters
-        ----------
-        folder : str or Path
-            Made where it is not there; a model folder there is replaced, once the new
-            one is complete.
-
-        Raises
-        ------
-        FileExistsError
-            If `folder` holds files that are no part of a model.
-        OSError
-            If writing fails; what was there is as it was.
-        """
-        persistence.write_folder(folder, self.to_files())
-
-    def push_to_hub(
-        self,
-        repo_id: str,
-        *,
-        private: bool | None = None,
-        revision: str | None = None,
-        commit_message: str | None = None,
-        token: str | bool | None = None,
-    ) -> str:
-        """Upload the folder of :meth:`save_pretrained` to the Hugging Face Hub.
-
-        Parameters
-        ----------
-        repo_id : str
-            The repository, made if it is not there.
-        private : bool, default=None
-            Whether a repository made here is private; None is the account's default.
-        revision : str, default=None
-            The branch; it has to exist. None is the main branch.
-        commit_message : str, default=None
-            None takes ``"Upload a static model"``.
-        token : str or bool, default=None
-            The Hub's access token; None takes the one that is logged in, if any.
-
-        Returns
-        -------
-        url : str
-            The commit's.
-        """
-        return hub.push_folder(
-            self.save_pretrained,
-            repo_id,
-            private=private,
-            revision=revision,
-            commit_message=commit_message,
-            token=token,
+    def _stored(self) -> StoredTable:
+        return StoredTable(
+            *(self.vectors, self._bag_tokenizer.tokenizer, self.weights, self.mapping),
+            *(self.normalize, self.max_length, self._metadata),
         )
 
     def __copy__(self) -> StaticEmbedding:
@@ -538,24 +420,12 @@ class StaticEmbedding:
         return self
 
     def __getstate__(self) -> dict[str, Any]:
-        return {
-            "vectors": self.vectors,
-            "weights": self.weights,
-            "mapping": self.mapping,
-            "normalize": self.normalize,
-            "metadata": self._metadata,
-            "max_length": self.max_length,
-            "tokenizer": self._bag_tokenizer.tokenizer.to_str(),
-        }
+        table = self._stored()
+        return {**table._asdict(), "tokenizer": table.tokenizer.to_str()}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        tokenizer = Tokenizer.from_str(state.pop("tokenizer"))
-        bag_tokenizer = BagTokenizer(tokenizer, state.pop("max_length"))
-        self._set(bag_tokenizer=bag_tokenizer, **state)
-        for name in ("vectors", "weights", "mapping"):
-            array = getattr(self, name)
-            if array is not None:
-                array.flags.writeable = False
+        tokenizer = Tokenizer.from_str(state["tokenizer"])
+        self._init(StoredTable(**{**state, "tokenizer": tokenizer}), copy=False)
 
     def __repr__(self) -> str:
         source = self._metadata.get("tokenizer_name")
@@ -582,48 +452,3 @@ def _bundled() -> StaticEmbedding:
 
 def _bundled_folder() -> Path:
     return Path(str(package_files(__package__))) / "models" / "default"
-
-
-def _frozen(
-    values: Any, dtypes: tuple[type, ...], name: str, copy: bool = True
-) -> np.ndarray | None:
-    """A read-only, C-contiguous array of one of `dtypes`, the first for others."""
-    if values is None:
-        return None
-    array = np.asarray(values)
-    if array.dtype.kind not in "fiu":
-        raise TypeError(f"{name} has dtype {array.dtype}, but numbers were expected.")
-    dtype = array.dtype if array.dtype in dtypes else dtypes[0]
-    may_share = not copy or not array.flags.writeable
-    array = np.array(array, dtype, order="C", copy=None if may_share else True)
-    array.flags.writeable = False
-    return array
-
-
-def _check_finite(values: np.ndarray | None, name: str) -> None:
-    # A NaN or infinity survives the sum, which is much faster than testing each value.
-    if values is None or values.dtype.kind != "f":
-        return
-    if np.isfinite(values.sum(dtype=np.float32)) or np.isfinite(values).all():
-        return
-    row = np.argwhere(~np.isfinite(values))[0][0]
-    raise ValueError(f"{name}[{row}] holds a value that is not finite.")
-
-
-def _leading(vectors: np.ndarray, dimensions: int) -> np.ndarray:
-    if not 1 <= dimensions <= vectors.shape[-1]:
-        raise ValueError(
-            f"dimensions is {dimensions}, but the table has {vectors.shape[-1]}: give "
-            "a number from 1 to that."
-        )
-    return vectors[..., :dimensions]
-
-
-def _without_own_settings(config: dict[str, Any]) -> dict[str, Any]:
-    own = ("normalize", "max_length", "embedding_dtype", "hidden_dim", "head_config")
-    return {k: v for k, v in config.items() if k not in (*own, "sklearn_static")}
-
-
-def _module(index: int, path: str, kind: str) -> dict[str, Any]:
-    kind = f"sentence_transformers.models.{kind}"
-    return {"idx": index, "name": str(index), "path": path, "type": kind}

@@ -2,10 +2,10 @@
 
 A folder holds ``model.safetensors`` (``embeddings``, and perhaps ``weights`` and
 ``mapping``), ``tokenizer.json`` and ``config.json``; a pipeline's also
-``head.safetensors`` and, in ``config.json``, a ``head_config``. What model2vec's format
-has no word for stands in ``config.json`` under the key ``sklearn_static``, with a format
-version. Increase :data:`FORMAT_VERSION` when an older reader would misread a folder, and
-keep reading the versions before.
+``head.safetensors`` and, in ``config.json``, a ``head_config``. What model2vec's
+format has no word for stands in ``config.json`` under the key ``sklearn_static``, with
+a format version. Increase :data:`FORMAT_VERSION` when an older reader would misread a
+folder, and keep reading the versions before.
 
 This module deals in bytes, arrays and dicts. What they mean is known to
 :mod:`sklearn_static.embedding` and :mod:`sklearn_static.pipeline`.
@@ -84,8 +84,8 @@ def read_config(folder: Path) -> dict[str, Any]:
     if version > FORMAT_VERSION:
         raise ModelFormatError(
             f"{path} is of format version {version}, but this version of "
-            f"sklearn-static, {__version__}, reads up to {FORMAT_VERSION}. Upgrade with "
-            "pip install --upgrade sklearn-static."
+            f"sklearn-static, {__version__}, reads up to {FORMAT_VERSION}. Upgrade "
+            "with pip install --upgrade sklearn-static."
         )
     return config
 
@@ -159,36 +159,47 @@ def json_bytes(value: Any) -> bytes:
 def write_folder(folder: str | Path, files: Mapping[str, bytes]) -> None:
     """Write a model folder in full or not at all.
 
-    The files are written into a new folder beside `folder`, flushed to disk, read back
-    and compared, and only then take the place of `folder`.
+    The files are written beside their place, flushed to disk, read back and compared,
+    and only then moved to it: a new folder as a whole, the files of one that is there
+    after its old ones have made way. So the folder itself stays, which may be a link,
+    a mount point or the working directory.
 
     Parameters
     ----------
     folder : str or Path
-        Made with its parents where it is not there; a model folder is replaced.
+        Made with its parents where it is not there; the model in it is replaced.
     files : mapping of str to bytes
         The contents of each file, by name.
 
     Raises
     ------
     FileExistsError
-        If `folder` is a file, or a folder with files that are no part of a model,
-        which replacing it would delete.
+        If `folder` is a file, or a folder with files that are no part of a model.
     OSError
         If writing fails, or what is read back differs. `folder` is as it was.
     """
-    folder = Path(folder).absolute()
+    folder = Path(folder).resolve()
     _refuse_foreign(folder)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    staging = Path(mkdtemp(dir=folder.parent, prefix=f".{folder.name}-"))
+    exists = folder.is_dir()
+    home = folder if exists else folder.parent
+    home.mkdir(parents=True, exist_ok=True)
+    scratch = Path(mkdtemp(dir=home, prefix=".sklearn-static-"))
+    new, old = scratch / "new", scratch / "old"
     try:
-        staging.chmod(0o755)
+        new.mkdir()
         for name, content in files.items():
-            _write_verified(staging / name, content)
-        _take_place(staging, folder)
+            _write_verified(new / name, content)
+        if exists:
+            old.mkdir()
+            _exchange_files(folder, new, old)
+        else:
+            new.rename(folder)
     except BaseException:
-        shutil.rmtree(staging, ignore_errors=True)
+        # Files that could not be put back stay where they are rather than be deleted.
+        if not old.is_dir() or not any(old.iterdir()):
+            shutil.rmtree(scratch, ignore_errors=True)
         raise
+    shutil.rmtree(scratch, ignore_errors=True)
 
 
 def _refuse_foreign(folder: Path) -> None:
@@ -198,8 +209,8 @@ def _refuse_foreign(folder: Path) -> None:
         foreign = sorted({entry.name for entry in folder.iterdir()} - _OURS)
         if foreign:
             raise FileExistsError(
-                f"{folder} holds {foreign[:5]}, which is no part of a model and would "
-                "be lost by saving there. Give a new folder."
+                f"{folder} holds {foreign[:5]}, which is no part of a model. Give a "
+                "new folder."
             )
 
 
@@ -209,18 +220,21 @@ def _write_verified(path: Path, content: bytes) -> None:
         file.flush()
         os.fsync(file.fileno())
     if path.read_bytes() != content:
-        raise OSError(f"{path} does not read back as it was written; is the disk sound?")
+        raise OSError(
+            f"{path} does not read back as it was written; is the disk sound?"
+        )
 
 
-def _take_place(staging: Path, folder: Path) -> None:
-    if not folder.exists():
-        staging.rename(folder)
-        return
-    replaced = Path(mkdtemp(dir=folder.parent, prefix=f".{folder.name}-replaced-"))
-    folder.rename(replaced)
+def _exchange_files(folder: Path, new: Path, old: Path) -> None:
+    """Move a model's files from `folder` to `old`, and those in `new` to `folder`."""
+    leaving = [(p, old / p.name) for p in folder.iterdir() if p.name in _OURS]
+    coming = [(p, folder / p.name) for p in new.iterdir()]
+    moves = leaving + coming
     try:
-        staging.rename(folder)
+        for source, target in moves:
+            source.rename(target)
     except BaseException:
-        replaced.rename(folder)
+        for source, target in reversed(moves):
+            if not source.exists():
+                target.rename(source)
         raise
-    shutil.rmtree(replaced)

@@ -10,6 +10,7 @@ from sklearn.pipeline import Pipeline
 
 from . import hub, persistence
 from ._card import pipeline_card
+from ._folders import FolderMixin
 from ._head_format import build_head, build_mlp, describe_head, mlp_tensors
 from .embedding import StaticEmbedding
 from .head import StaticHeadClassifier, StaticHeadRegressor
@@ -26,7 +27,7 @@ _OWN_HEAD = "sklearn_static"
 FrozenHead = StaticHeadClassifier | StaticHeadRegressor
 
 
-class StaticPipeline(Pipeline):
+class StaticPipeline(FolderMixin, Pipeline):
     """A trained table and head as a scikit-learn pipeline without torch.
 
     What :meth:`StaticClassifier.to_pipeline` returns. The first step, ``embedding``, is
@@ -129,67 +130,8 @@ class StaticPipeline(Pipeline):
         transformer = StaticEmbeddingTransformer(embedding, **settings)
         return cls([("embedding", transformer), ("head", head)])
 
-    def save_pretrained(self, folder: str | Path) -> None:
-        """Write a folder that :meth:`from_pretrained`, and model2vec, can open.
-
-        Parameters
-        ----------
-        folder : str or Path
-            Made where it is not there; a model folder there is replaced, once the new
-            one is complete.
-
-        Raises
-        ------
-        FileExistsError
-            If `folder` holds files that are no part of a model.
-        OSError
-            If writing fails; what was there is as it was.
-        TypeError
-            If the steps are not an embedding and a head, or if a label is of a type
-            that the format cannot hold.
-        """
-        persistence.write_folder(folder, self._to_files())
-
-    def push_to_hub(
-        self,
-        repo_id: str,
-        *,
-        private: bool | None = None,
-        revision: str | None = None,
-        commit_message: str | None = None,
-        token: str | bool | None = None,
-    ) -> str:
-        """Upload the folder of :meth:`save_pretrained` to the Hugging Face Hub.
-
-        Parameters
-        ----------
-        repo_id : str
-            The repository, made if it is not there.
-        private : bool, default=None
-            Whether a repository made here is private; None is the account's default.
-        revision : str, default=None
-            The branch; it has to exist. None is the main branch.
-        commit_message : str, default=None
-            None takes ``"Upload a static model"``.
-        token : str or bool, default=None
-            The Hub's access token; None takes the one that is logged in, if any.
-
-        Returns
-        -------
-        url : str
-            The commit's.
-        """
-        return hub.push_folder(
-            self.save_pretrained,
-            repo_id,
-            private=private,
-            revision=revision,
-            commit_message=commit_message,
-            token=token,
-        )
-
-    def _to_files(self) -> dict[str, bytes]:
-        """The contents of the folder, by file name."""
+    def to_files(self) -> dict[str, bytes]:
+        """The contents of the model folder, by file name."""
         transformer, head = self._parts()
         embedding = transformer.embedding
         own = {k: getattr(transformer, k) for k in _TRANSFORMER_SETTINGS}
@@ -308,8 +250,15 @@ def _read_classes(
             f"{path} has classes {classes!r} in 'head_config', but a list was expected."
         )
     try:
-        return np.asarray(classes, dtype=None if dtype is None else np.dtype(dtype))
+        labels = np.asarray(classes, dtype=None if dtype is None else np.dtype(dtype))
     except (ValueError, TypeError) as error:
         raise ModelFormatError(
             f"{path} has classes that are not of dtype {dtype!r}: {error}."
         ) from error
+    # A dtype of fewer characters or digits would cut the labels short.
+    if labels.ndim != 1 or (dtype is not None and labels.tolist() != classes):
+        raise ModelFormatError(
+            f"{path} has classes {classes!r} in 'head_config', but a list of labels of "
+            f"dtype {dtype or 'str, int, float or bool'} was expected."
+        )
+    return labels

@@ -144,9 +144,9 @@ class StaticEmbeddingTransformer(
 
     @property
     def embedding(self) -> StaticEmbedding:
-        """What embeds; opened anew if the transformer has not been fitted."""
-        fitted = vars(self).get("embedding_")
-        return fitted if fitted is not None else resolve_embedding(self.model)
+        """What embeds, once the transformer is fitted; reading it opens nothing."""
+        check_is_fitted(self)
+        return resolve_embedding(vars(self).get("embedding_", self.model))
 
     @property
     def _n_features_out(self) -> int:

@@ -1,0 +1,150 @@
+"""Arrays that stay as they are, and whether those of a table fit each other."""
+
+from __future__ import annotations
+
+from numbers import Integral
+from typing import Any
+
+import numpy as np
+
+__all__ = ["check_fit", "frozen", "frozen_or_none", "leading"]
+
+
+def frozen(
+    values: Any, name: str, dtypes: tuple[type, ...], *, copy: bool = True
+) -> np.ndarray:
+    """A read-only, C-contiguous array of one of `dtypes`, the first for others.
+
+    Parameters
+    ----------
+    values : array-like of numbers
+    name : str
+        What error messages call them.
+    dtypes : tuple of type
+        If the first is an integer, so must the values be.
+    copy : bool, default=True
+        Whether to copy an array that can be written to from elsewhere.
+
+    Raises
+    ------
+    TypeError
+        If the values are no numbers, or no integers where those are needed.
+    ValueError
+        If an integer is out of the dtype's range.
+    """
+    array = np.asarray(values)
+    as_integers = np.issubdtype(dtypes[0], np.integer)
+    if array.dtype.kind not in ("iu" if as_integers else "fiu"):
+        expected = "integers were" if as_integers else "numbers were"
+        raise TypeError(f"{name} has dtype {array.dtype}, but {expected} expected.")
+    dtype = array.dtype if array.dtype in dtypes else np.dtype(dtypes[0])
+    may_share = not copy or _is_constant(array)
+    # What overflows is infinite, and found by the check for finite values.
+    with np.errstate(over="ignore"):
+        take = np.asarray if may_share else np.array
+        result = take(array, dtype, order="C")
+    if as_integers and not np.array_equal(result, array):
+        raise ValueError(f"{name} holds an integer that is out of range for {dtype}.")
+    result.flags.writeable = False
+    return result
+
+
+def frozen_or_none(
+    values: Any, name: str, dtypes: tuple[type, ...], *, copy: bool = True
+) -> np.ndarray | None:
+    """As :func:`frozen`, but None stays None."""
+    return None if values is None else frozen(values, name, dtypes, copy=copy)
+
+
+def _is_constant(array: np.ndarray) -> bool:
+    """Whether the memory of `array` is read-only through whatever it is a view of."""
+    base: Any = array
+    while isinstance(base, np.ndarray):
+        if base.flags.writeable:
+            return False
+        base = base.base
+    return base is None or isinstance(base, bytes)
+
+
+def leading(vectors: np.ndarray, dimensions: int) -> np.ndarray:
+    """The first `dimensions` columns of `vectors`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `dimensions` is no integer from 1 to the number of columns.
+    """
+    n_dimensions = vectors.shape[-1] if vectors.ndim else 0
+    if not isinstance(dimensions, Integral):
+        raise TypeError(f"dimensions is {dimensions!r}, but an int was expected.")
+    if not 1 <= dimensions <= n_dimensions:
+        raise ValueError(
+            f"dimensions is {dimensions}, but the table has {n_dimensions}: give a "
+            "number from 1 to that."
+        )
+    return vectors[..., :dimensions]
+
+
+def check_fit(
+    vectors: np.ndarray,
+    weights: np.ndarray | None,
+    mapping: np.ndarray | None,
+    n_tokens: int,
+) -> None:
+    """Check that the arrays of a table fit each other and its tokenizer.
+
+    Parameters
+    ----------
+    vectors : ndarray of shape (n_rows, n_dimensions)
+    weights : ndarray of shape (n_tokens,) or None
+    mapping : ndarray of shape (n_tokens,), int32, or None
+        If None, n_rows has to be n_tokens.
+    n_tokens : int
+        How many the tokenizer has, gaps between its ids counted.
+
+    Raises
+    ------
+    ValueError
+        If a shape is not as described, an index of `mapping` is out of range, or a
+        value is not finite.
+    """
+    if vectors.ndim != 2:
+        raise ValueError(
+            f"vectors has shape {vectors.shape}, but (n_rows, n_dimensions) was "
+            "expected."
+        )
+    for name, values in (("weights", weights), ("mapping", mapping)):
+        if values is not None and values.ndim != 1:
+            raise ValueError(
+                f"{name} has shape {values.shape}, but (n_tokens,) was expected."
+            )
+    per_token = {"weights": weights, "mapping": mapping}
+    if mapping is None:
+        per_token["vectors"] = vectors
+    for name, values in per_token.items():
+        if values is not None and len(values) != n_tokens:
+            raise ValueError(
+                f"{name} has {len(values)} entries, but the tokenizer has ids for "
+                f"{n_tokens} tokens: the two do not belong together."
+            )
+    if mapping is not None and len(mapping):
+        low, high = mapping.min(), mapping.max()
+        if low < 0 or high >= len(vectors):
+            raise ValueError(
+                f"mapping holds row {low if low < 0 else high}, but vectors has "
+                f"{len(vectors)} rows."
+            )
+    _check_finite(vectors, "vectors")
+    _check_finite(weights, "weights")
+
+
+def _check_finite(values: np.ndarray | None, name: str) -> None:
+    if values is None or values.dtype.kind != "f":
+        return
+    # A NaN or infinity survives the sum, which is much faster than testing each value.
+    with np.errstate(over="ignore", invalid="ignore"):
+        total = values.sum(dtype=np.float32)
+    if np.isfinite(total) or np.isfinite(values).all():
+        return
+    first = np.argwhere(~np.isfinite(values))[0][0]
+    raise ValueError(f"{name}[{first}] holds a value that is not finite.")

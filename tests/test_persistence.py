@@ -1,0 +1,531 @@
+"""Model folders: what is written is what is read, in whole or not at all."""
+
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from safetensors.numpy import load_file, save_file
+
+from sklearn_static import (
+    ModelFormatError,
+    StaticEmbedding,
+    StaticPipeline,
+    persistence,
+)
+
+TABLE_FILES = {
+    *("model.safetensors", "tokenizer.json", "config.json"),
+    *("modules.json", "README.md"),
+}
+
+
+def contents(folder):
+    """What stands in a folder, files below it included."""
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+
+
+def edit_config(folder, **entries):
+    path = folder / "config.json"
+    config = json.loads(path.read_text("utf8"))
+    path.write_text(json.dumps({**config, **entries}), "utf8")
+
+
+def assert_same_table(actual, expected):
+    for name in ("vectors", "weights", "mapping"):
+        ours, theirs = getattr(actual, name), getattr(expected, name)
+        if theirs is None:
+            assert ours is None
+        else:
+            assert ours.dtype == theirs.dtype
+            assert_array_equal(ours, theirs)
+    assert actual.normalize == expected.normalize
+    assert actual.max_length == expected.max_length
+    assert actual.metadata == expected.metadata
+    assert actual.tokenizer.to_str() == expected.tokenizer.to_str()
+
+
+def table_of(word_piece, kind):
+    """A table of some kind, whose settings are none of the defaults."""
+    rng = np.random.default_rng(0)
+    n_tokens = word_piece.get_vocab_size()
+    n_rows = 9 if kind == "mapping" else n_tokens
+    vectors = rng.normal(size=(n_rows, 8)).astype(np.float32)
+    parts = {
+        "float32": {},
+        "float16": {"vectors": vectors.astype(np.float16)},
+        "int8": {"vectors": (30 * vectors).astype(np.int8)},
+        "weights": {"weights": rng.uniform(size=n_tokens)},
+        "mapping": {
+            "weights": rng.uniform(size=n_tokens),
+            "mapping": rng.integers(0, n_rows, n_tokens),
+        },
+    }
+    return StaticEmbedding(
+        **{"vectors": vectors, **parts[kind]},
+        tokenizer=word_piece,
+        normalize=True,
+        max_length=33,
+        metadata={"tokenizer_name": "a/b", "dimensions": {"pca": 8}, "café": "naïve"},
+    )
+
+
+KINDS = ("float32", "float16", "int8", "weights", "mapping")
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A folder that is not there yet, nor is its parent."""
+    return tmp_path / "parent" / "model"
+
+
+@pytest.fixture
+def saved(pipeline, folder):
+    """The folder of a saved pipeline."""
+    pipeline.save_pretrained(folder)
+    return folder
+
+
+# Round trips
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_tables_come_back_equal(word_piece, folder, odd_texts, kind):
+    embedding = table_of(word_piece, kind)
+    embedding.save_pretrained(folder)
+    again = StaticEmbedding.from_pretrained(folder)
+    assert_same_table(again, embedding)
+    assert_array_equal(again.encode(odd_texts), embedding.encode(odd_texts))
+    assert not again.vectors.flags.writeable
+
+
+def test_tables_of_every_tokenizer_come_back_equal(
+    tokenizer, make_table, folder, odd_texts
+):
+    embedding = make_table(tokenizer)
+    embedding.save_pretrained(str(folder))
+    again = StaticEmbedding.from_pretrained(str(folder))
+    assert_same_table(again, embedding)
+    assert_array_equal(again.encode(odd_texts), embedding.encode(odd_texts))
+
+
+def test_saving_what_was_opened_writes_the_same_files(word_piece, tmp_path):
+    table_of(word_piece, "mapping").save_pretrained(tmp_path / "a")
+    StaticEmbedding.from_pretrained(tmp_path / "a").save_pretrained(tmp_path / "b")
+    assert contents(tmp_path / "a") == contents(tmp_path / "b")
+
+
+def test_metadata_neither_gains_nor_overrides_settings(embedding, folder):
+    own = {"normalize": True, "max_length": 3, "hidden_dim": 1, "sklearn_static": {}}
+    named = embedding.with_vectors(embedding.vectors, metadata={"a": 1, **own})
+    named.save_pretrained(folder)
+    again = StaticEmbedding.from_pretrained(folder)
+    assert named.metadata == again.metadata == {"a": 1}
+    assert (again.normalize, again.max_length) == (False, 512)
+
+
+def test_tables_saved_from_views_come_back_equal(word_piece, folder):
+    n_tokens = word_piece.get_vocab_size()
+    vectors = np.arange(n_tokens * 4, dtype=np.float32).reshape(4, n_tokens).T
+    StaticEmbedding(vectors, word_piece).save_pretrained(folder)
+    assert_array_equal(StaticEmbedding.from_pretrained(folder).vectors, vectors)
+
+
+def test_non_contiguous_tensors_are_stored_as_they_read():
+    tensor = np.arange(12, dtype=np.float32).reshape(3, 4).T[::2]
+    stored = persistence.parse_tensors(persistence.tensor_bytes({"a": tensor}))
+    assert_array_equal(stored["a"], tensor)
+
+
+def test_the_folder_holds_these_files_and_versions(embedding, folder):
+    embedding.save_pretrained(folder)
+    assert set(contents(folder)) == TABLE_FILES
+    config = json.loads((folder / "config.json").read_text("utf8"))
+    assert config["model_type"] == "model2vec"
+    assert config["sklearn_static"]["format_version"] == persistence.FORMAT_VERSION
+
+
+# Between model2vec and here
+
+
+@pytest.fixture
+def model2vec():
+    pytest.importorskip("model2vec.inference")
+    import model2vec
+
+    return model2vec
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_model2vec_opens_our_tables(model2vec, word_piece, folder, odd_texts, kind):
+    embedding = table_of(word_piece, kind)
+    embedding.save_pretrained(folder)
+    theirs = model2vec.StaticModel.from_pretrained(folder)
+    assert (theirs.normalize, theirs.max_length) == (True, 33)
+    resolution = 1e-3 if kind == "float16" else 1e-6
+    expected = embedding.encode(odd_texts)
+    assert_allclose(theirs.encode(odd_texts), expected, atol=resolution)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"quantize_to": "float16"},
+        {"quantize_to": "int8"},
+        {"vocabulary_quantization": 20},
+        {"vocabulary_quantization": 20, "quantize_to": "float16"},
+        {"dimensionality": 5},
+    ],
+    ids=str,
+)
+def test_we_open_tables_of_model2vec(
+    model2vec, embedding, tmp_path, odd_texts, options
+):
+    embedding.save_pretrained(tmp_path / "ours")
+    theirs = model2vec.StaticModel.from_pretrained(tmp_path / "ours", **options)
+    theirs.save_pretrained(tmp_path / "theirs")
+    opened = StaticEmbedding.from_pretrained(tmp_path / "theirs")
+    half = "float16" in options.values()
+    assert opened.vectors.dtype == theirs.embedding.dtype
+    resolution = 2e-3 if half else 1e-6
+    expected = theirs.encode(odd_texts)
+    assert_allclose(
+        opened.encode(odd_texts), expected, rtol=resolution, atol=resolution
+    )
+
+
+@pytest.mark.parametrize("hidden", [(), (6,), (6, 5)], ids=str)
+@pytest.mark.parametrize("classes", [("neg", "pos"), (3, 5, 7)], ids=str)
+def test_model2vec_opens_our_pipelines(
+    model2vec, embedding, make_frozen, folder, odd_texts, classes, hidden
+):
+    pipeline = make_frozen(embedding, classes, hidden)
+    pipeline.save_pretrained(folder)
+    theirs = model2vec.inference.StaticModelPipeline.from_pretrained(folder)
+    assert_array_equal(theirs.predict(odd_texts), pipeline.predict(odd_texts))
+    expected = pipeline.predict_proba(odd_texts)
+    assert_allclose(theirs.predict_proba(odd_texts), expected, rtol=0, atol=1e-6)
+
+
+def test_we_open_pipelines_of_model2vec(model2vec, pipeline, tmp_path, odd_texts):
+    pipeline.save_pretrained(tmp_path / "ours")
+    theirs = model2vec.inference.StaticModelPipeline.from_pretrained(tmp_path / "ours")
+    theirs.save_pretrained(tmp_path / "theirs")
+    opened = StaticPipeline.from_pretrained(tmp_path / "theirs")
+    assert_array_equal(opened.predict(odd_texts), theirs.predict(odd_texts))
+    expected = theirs.predict_proba(odd_texts)
+    assert_allclose(opened.predict_proba(odd_texts), expected, rtol=0, atol=1e-6)
+
+
+# Writing
+
+
+def test_a_saved_model_is_replaced_as_a_whole(saved, embedding):
+    assert (saved / "head.safetensors").is_file()
+    embedding.save_pretrained(saved)
+    assert set(contents(saved)) == TABLE_FILES
+    assert_same_table(StaticEmbedding.from_pretrained(saved), embedding)
+    assert [p.name for p in saved.parent.iterdir()] == ["model"]
+
+
+def test_a_model_may_be_saved_where_it_was_opened(saved, odd_texts):
+    pipeline = StaticPipeline.from_pretrained(saved)
+    expected = pipeline.predict_proba(odd_texts)
+    pipeline.save_pretrained(saved)
+    again = StaticPipeline.from_pretrained(saved)
+    assert_array_equal(again.predict_proba(odd_texts), expected)
+
+
+@pytest.mark.parametrize("name", ["notes.txt", ".git", "model.onnx"])
+def test_folders_with_other_files_are_refused_and_left_alone(saved, embedding, name):
+    (saved / name).write_text("mine")
+    before = contents(saved)
+    with pytest.raises(FileExistsError, match=f"{name}.*no part of a model"):
+        embedding.save_pretrained(saved)
+    assert contents(saved) == before
+
+
+def test_a_file_is_no_folder(embedding, tmp_path):
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(FileExistsError, match="file is a file"):
+        embedding.save_pretrained(tmp_path / "file")
+    assert contents(tmp_path) == {"file": b"mine"}
+
+
+@pytest.mark.parametrize("place", ["link", "working directory", "empty folder"])
+def test_the_folder_itself_stays(embedding, tmp_path, monkeypatch, place):
+    folder = tmp_path / "model"
+    folder.mkdir()
+    inode = folder.stat().st_ino
+    target = folder
+    if place == "link":
+        target = tmp_path / "link"
+        target.symlink_to(folder, target_is_directory=True)
+    if place == "working directory":
+        monkeypatch.chdir(folder)
+        target = Path()
+    for _ in range(2):
+        embedding.save_pretrained(target)
+    assert folder.stat().st_ino == inode
+    assert set(contents(folder)) == TABLE_FILES
+    assert target.is_symlink() == (place == "link")
+    assert_same_table(StaticEmbedding.from_pretrained(target), embedding)
+
+
+def test_links_to_folders_that_are_not_there_yet_are_followed(embedding, tmp_path):
+    (tmp_path / "link").symlink_to(tmp_path / "parent" / "model")
+    embedding.save_pretrained(tmp_path / "link")
+    assert (tmp_path / "link").is_symlink()
+    assert set(contents(tmp_path / "parent" / "model")) == TABLE_FILES
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no permission bits")
+def test_new_folders_have_the_usual_permissions(embedding, tmp_path):
+    (tmp_path / "usual").mkdir()
+    embedding.save_pretrained(tmp_path / "model")
+    usual = (tmp_path / "usual").stat().st_mode
+    assert (tmp_path / "model").stat().st_mode == usual
+
+
+class Failing:
+    """A method of Path that fails at its call `n_calls` on a path of some name."""
+
+    def __init__(self, method, name, n_calls=1):
+        self.method, self.name, self.n_left = method, name, n_calls
+
+    def __get__(self, path, owner):
+        return lambda *args, **kwargs: self.call(path, *args, **kwargs)
+
+    def call(self, path, *args, **kwargs):
+        if path.name == self.name:
+            self.n_left -= 1
+            if self.n_left == 0:
+                raise OSError("no space left on device")
+        return self.method(path, *args, **kwargs)
+
+
+FAILURES = [
+    ("open", "tokenizer.json", 1),
+    ("rename", "config.json", 1),
+    ("rename", "config.json", 2),
+    ("rename", "README.md", 1),
+    ("rename", "README.md", 2),
+]
+
+
+@pytest.mark.parametrize(("method", "name", "n_calls"), FAILURES)
+def test_a_failure_leaves_the_old_model_whole_and_no_traces(
+    saved, embedding, monkeypatch, method, name, n_calls
+):
+    before = contents(saved)
+    failing = Failing(getattr(Path, method), name, n_calls)
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, method, failing)
+        with pytest.raises(OSError, match="no space left"):
+            embedding.save_pretrained(saved)
+    assert failing.n_left <= 0
+    assert contents(saved) == before
+    assert [p.name for p in saved.parent.iterdir()] == ["model"]
+    assert not [p for p in saved.iterdir() if p.is_dir()]
+
+
+@pytest.mark.parametrize(
+    ("method", "name"), [("open", "tokenizer.json"), ("rename", "new")]
+)
+def test_a_failure_leaves_no_new_folder(embedding, tmp_path, monkeypatch, method, name):
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, method, Failing(getattr(Path, method), name))
+        with pytest.raises(OSError, match="no space left"):
+            embedding.save_pretrained(tmp_path / "model")
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_does_not_read_back_is_not_kept(saved, embedding, monkeypatch):
+    before = contents(saved)
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "read_bytes", lambda path: b"rubbish")
+        with pytest.raises(OSError, match="does not read back as it was written"):
+            embedding.save_pretrained(saved)
+    assert contents(saved) == before
+
+
+def test_old_files_that_cannot_be_put_back_are_not_deleted(
+    saved, embedding, monkeypatch
+):
+    before = contents(saved)
+    real = Path.rename
+
+    def rename(path, target):
+        if path.parent.name in ("new", "old"):
+            raise OSError("gone")
+        return real(path, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "rename", rename)
+        with pytest.raises(OSError, match="gone"):
+            embedding.save_pretrained(saved)
+    (old,) = saved.glob(".sklearn-static-*/old")
+    assert contents(old) == before
+
+
+# Reading what is damaged
+
+
+REQUIRED = ("config.json", "model.safetensors", "tokenizer.json")
+
+
+@pytest.mark.parametrize("name", REQUIRED)
+@pytest.mark.parametrize("kind", [StaticEmbedding, StaticPipeline])
+def test_missing_files_are_named(saved, name, kind):
+    (saved / name).unlink()
+    with pytest.raises(ModelFormatError, match=f"it has no file {name}, only"):
+        kind.from_pretrained(saved)
+
+
+@pytest.mark.parametrize("name", [*REQUIRED, "head.safetensors"])
+@pytest.mark.parametrize("damage", ["empty", "truncated", "rubbish"])
+def test_damaged_files_are_named(saved, name, damage):
+    path = saved / name
+    whole = path.read_bytes()
+    damaged = {"empty": b"", "truncated": whole[:-9], "rubbish": b"\xff\x00" * 50}
+    path.write_bytes(damaged[damage])
+    with pytest.raises(ModelFormatError, match=name):
+        StaticPipeline.from_pretrained(saved)
+
+
+def test_a_config_has_to_be_an_object(saved):
+    (saved / "config.json").write_text("[1, 2]")
+    with pytest.raises(ModelFormatError, match="holds a list, but a JSON object"):
+        StaticEmbedding.from_pretrained(saved)
+
+
+def test_newer_formats_say_to_upgrade(saved):
+    edit_config(saved, sklearn_static={"format_version": 99})
+    message = r"format version 99.*pip install --upgrade sklearn-static"
+    with pytest.raises(ModelFormatError, match=message):
+        StaticEmbedding.from_pretrained(saved)
+
+
+@pytest.mark.parametrize("own", [3, [], {"format_version": "1"}])
+def test_own_entries_have_to_be_an_object_with_a_version(saved, own):
+    edit_config(saved, sklearn_static=own)
+    with pytest.raises(ModelFormatError, match="integer 'format_version'"):
+        StaticEmbedding.from_pretrained(saved)
+
+
+@pytest.mark.parametrize("max_length", ["long", 0, 1.5])
+def test_a_wrong_max_length_in_the_config_is_an_error(saved, max_length):
+    edit_config(saved, max_length=max_length)
+    with pytest.raises(ModelFormatError, match=f"max_length is {max_length!r}"):
+        StaticEmbedding.from_pretrained(saved)
+
+
+def test_folders_without_our_entries_are_opened(saved, pipeline, odd_texts):
+    config = json.loads((saved / "config.json").read_text("utf8"))
+    kept = {"head_config": config["head_config"]}
+    (saved / "config.json").write_text(json.dumps(kept))
+    opened = StaticPipeline.from_pretrained(saved)
+    assert opened["embedding"].model.max_length == 512
+    assert_array_equal(opened.predict(odd_texts), pipeline.predict(odd_texts))
+
+
+def spoil(path, **changes):
+    """Replace tensors of a safetensors file; None drops them."""
+    tensors = {**load_file(path), **changes}
+    save_file({name: t for name, t in tensors.items() if t is not None}, path)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (lambda n: {"embeddings": None, "rows": np.ones(n)}, "'embeddings' was expect"),
+        (lambda n: {"embeddings": np.ones((3, 8))}, "vectors has 3 .* do not belong"),
+        (lambda n: {"embeddings": np.ones(n)}, r"vectors has shape \(\d+,\)"),
+        (lambda n: {"embeddings": np.full((n, 8), np.nan)}, "not finite"),
+        (lambda n: {"weights": np.ones(3)}, "weights has 3 entries"),
+        (lambda n: {"mapping": np.zeros(3, np.int64)}, "mapping has 3 entries"),
+        (lambda n: {"mapping": np.full(n, n)}, r"mapping holds row \d+"),
+        (lambda n: {"mapping": np.zeros(n)}, "mapping has dtype float64"),
+    ],
+)
+def test_tables_that_do_not_fit_are_refused(saved, embedding, changes, message):
+    spoil(saved / "model.safetensors", **changes(embedding.n_tokens))
+    with pytest.raises(ModelFormatError, match=message):
+        StaticEmbedding.from_pretrained(saved)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"head.0.weight": np.ones((6, 7), np.float32)},
+        {"head.0.weight": np.ones((5, 8), np.float32)},
+        {"head.0.bias": np.ones(5, np.float32)},
+        {"head.0.bias": None},
+        {"head.1.weight": np.ones((3, 5), np.float32)},
+        {"head.1.weight": np.ones(6, np.float32)},
+        {"head.2.weight": np.ones((3, 3), np.float32)},
+        {
+            "head.1.weight": np.ones((4, 6), np.float32),
+            "head.1.bias": np.ones(4, np.float32),
+        },
+        {"head.1.bias": np.float32([1, np.nan, 1])},
+    ],
+    ids=lambda changes: f"{[*changes]}",
+)
+def test_heads_that_do_not_fit_are_refused(saved, changes):
+    spoil(saved / "head.safetensors", **changes)
+    with pytest.raises(ModelFormatError, match=r"head\.safetensors"):
+        StaticPipeline.from_pretrained(saved)
+
+
+HEAD_CONFIG = {
+    "n_layers": 2,
+    "activation": "softmax",
+    "classes": ["neg", "pos", "so so"],
+}
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"n_layers": 1}, "does not fit"),
+        ({"n_layers": 3}, "does not fit"),
+        ({"n_layers": "two"}, "n_layers is 'two'"),
+        ({"activation": "tanh"}, "activation 'tanh'"),
+        ({"activation": None}, "activation None"),
+        ({"classes": ["neg", "pos"]}, "names 2 classes, .* 3 outputs"),
+        ({"classes": ["a", "b", "c", "d"]}, "names 4 classes, .* 3 outputs"),
+        ({"classes": None}, "classes None"),
+        ({"classes": "neg"}, "classes 'neg'"),
+        ({"classes": [["a"], ["b"], ["c"]]}, "a list of labels"),
+    ],
+)
+def test_wrong_head_configs_are_refused(saved, changes, message):
+    edit_config(saved, head_config={**HEAD_CONFIG, **changes})
+    with pytest.raises(ModelFormatError, match=message):
+        StaticPipeline.from_pretrained(saved)
+
+
+@pytest.mark.parametrize("dtype", ["<U2", "int64", "no dtype", 3])
+def test_labels_that_are_not_of_their_dtype_are_refused(saved, dtype):
+    edit_config(saved, sklearn_static={"classes_dtype": dtype})
+    with pytest.raises(ModelFormatError, match=f"classes .* dtype '?{dtype}"):
+        StaticPipeline.from_pretrained(saved)
+
+
+def test_a_table_without_a_head_is_no_pipeline(embedding, folder):
+    embedding.save_pretrained(folder)
+    message = "table without a head, which StaticEmbedding.from_pretrained opens"
+    with pytest.raises(ModelFormatError, match=message):
+        StaticPipeline.from_pretrained(folder)
+
+
+def test_the_table_of_a_pipeline_can_be_opened_alone(saved, embedding):
+    assert_same_table(StaticEmbedding.from_pretrained(saved), embedding)

@@ -1,0 +1,282 @@
+"""The teacher of a distillation: a sentence transformer, run without its library.
+
+The modules of a sentence transformer's folder (``modules.json``) are few and simple, so
+``transformers`` and what is written here are enough to give the vectors that
+``sentence_transformers`` gives.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors.numpy import load_file
+from tokenizers import Tokenizer
+from tqdm.auto import tqdm
+from transformers import AutoModel, AutoTokenizer
+
+__all__ = ["Teacher"]
+
+# Weights as safetensors only: the older formats can hold code.
+_FILES = ("*.json", "*.txt", "*.model", "model*.safetensors", "*_Dense/*.safetensors")
+
+_Pooling = Callable[[torch.Tensor], torch.Tensor]
+_Step = Callable[[np.ndarray], np.ndarray]
+
+
+def _position_weighted_mean(hidden: torch.Tensor) -> torch.Tensor:
+    positions = hidden.new_tensor(range(1, hidden.shape[1] + 1))
+    return (hidden * positions[:, None]).sum(dim=1) / positions.sum()
+
+
+# For hidden states of shape (n_texts, length, n_dimensions) without padding.
+_POOLINGS: dict[str, _Pooling] = {
+    "cls": lambda hidden: hidden[:, 0],
+    "lasttoken": lambda hidden: hidden[:, -1],
+    "max": lambda hidden: hidden.amax(dim=1),
+    "mean": lambda hidden: hidden.mean(dim=1),
+    "mean_sqrt_len_tokens": lambda hidden: hidden.sum(dim=1) / hidden.shape[1] ** 0.5,
+    "weightedmean": _position_weighted_mean,
+}
+_POOLING_KEYS = {
+    "pooling_mode_cls_token": "cls",
+    "pooling_mode_max_tokens": "max",
+    "pooling_mode_mean_tokens": "mean",
+    "pooling_mode_mean_sqrt_len_tokens": "mean_sqrt_len_tokens",
+    "pooling_mode_weightedmean_tokens": "weightedmean",
+    "pooling_mode_lasttoken": "lasttoken",
+}
+_ACTIVATIONS: dict[str, _Step] = {"Identity": np.asarray, "Tanh": np.tanh}
+
+
+class Teacher:
+    """A sentence transformer that is asked for the embeddings of token ids.
+
+    Parameters
+    ----------
+    name_or_folder : str
+        A folder, or an id of the Hugging Face Hub. Without ``modules.json`` the mean of
+        the last hidden states is taken.
+    device : str
+        Where torch computes.
+    revision : str, default=None
+        Branch, tag or commit on the Hub.
+    token : str or bool, default=None
+        The Hub's access token; None takes the one that is logged in, if any.
+    local_files_only : bool, default=False
+        Whether to look into the download cache only.
+
+    Attributes
+    ----------
+    tokenizer : tokenizers.Tokenizer
+        Without padding and truncation.
+    n_dimensions : int
+        The length of an embedding.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such folder and no such model on the Hub.
+    ValueError
+        If it is no sentence transformer, or has a module that is not known here.
+    """
+
+    def __init__(
+        self,
+        name_or_folder: str,
+        device: str,
+        *,
+        revision: str | None = None,
+        token: str | bool | None = None,
+        local_files_only: bool = False,
+    ) -> None:
+        self._folder = _resolved(name_or_folder, revision, token, local_files_only)
+        self._model = self._open_model(device)
+        self.tokenizer = self._open_tokenizer()
+        self._pooling: list[str] = ["mean"]
+        self._after_pooling: list[_Step] = []
+        for module in self._read_json("modules.json") or []:
+            self._add_module(module["type"].rpartition(".")[2], module["path"])
+        self._prefix, self._suffix = _special_ids(self.tokenizer)
+        self.n_dimensions = self.embed([[0]], batch_size=1).shape[1]
+
+    def embed(
+        self,
+        tokens: Sequence[list[int]],
+        *,
+        batch_size: int,
+        show_progress_bar: bool = False,
+    ) -> np.ndarray:
+        """Embed token ids, between the special tokens that the teacher expects.
+
+        Parameters
+        ----------
+        tokens : sequence of list of int
+            Of length n_texts; ids of :attr:`tokenizer`, without special ones.
+        batch_size : int
+            How many to take at a time at most.
+        show_progress_bar : bool, default=False
+            Whether to show a progress bar.
+
+        Returns
+        -------
+        embeddings : ndarray of shape (n_texts, n_dimensions), float32
+        """
+        pooled = []
+        batches = _batches_of_equal_length([len(ids) for ids in tokens], batch_size)
+        for rows in tqdm(batches, "teacher", disable=not show_progress_bar):
+            ids = [[*self._prefix, *tokens[i], *self._suffix] for i in rows]
+            pooled.append(self._pool(ids))
+        embeddings = np.concatenate(pooled)
+        for step in self._after_pooling:
+            embeddings = step(embeddings)
+        out = np.empty_like(embeddings)
+        out[np.concatenate(batches)] = embeddings
+        return out
+
+    def _pool(self, ids: list[list[int]]) -> np.ndarray:
+        with torch.inference_mode():
+            input_ids = torch.tensor(ids, device=self._model.device)
+            mask = torch.ones_like(input_ids)
+            output = self._model(input_ids=input_ids, attention_mask=mask)
+            hidden = output.last_hidden_state
+            parts = [_POOLINGS[name](hidden) for name in self._pooling]
+            return np.asarray(torch.cat(parts, dim=1).cpu())
+
+    def _open_model(self, device: str) -> torch.nn.Module:
+        # Weights that the folder lacks, such as an unused pooler's, are drawn.
+        with torch.random.fork_rng(devices=[]):
+            model = self._open(AutoModel)
+        if model.config.is_encoder_decoder:
+            model = model.get_encoder()
+        return model.float().to(device).eval()
+
+    def _open_tokenizer(self) -> Tokenizer:
+        tokenizer = self._open(AutoTokenizer)
+        if not hasattr(tokenizer, "backend_tokenizer"):
+            raise ValueError(
+                f"The tokenizer in {str(self._folder)!r} cannot be expressed by the "
+                "tokenizers library, but a static embedding needs one that can. Take "
+                "another teacher."
+            )
+        copy = Tokenizer.from_str(tokenizer.backend_tokenizer.to_str())
+        copy.no_padding()
+        copy.no_truncation()
+        return copy
+
+    def _open(self, auto_class: Any) -> Any:
+        try:
+            return auto_class.from_pretrained(self._folder, local_files_only=True)
+        except (OSError, ValueError) as error:
+            found = sorted(entry.name for entry in self._folder.iterdir())[:10]
+            raise ValueError(
+                f"{str(self._folder)!r} is no sentence transformer: a folder with "
+                "config.json, model.safetensors and a tokenizer was expected, but it "
+                f"holds {found}. ({error})"
+            ) from error
+
+    def _add_module(self, kind: str, path: str) -> None:
+        if kind == "Pooling":
+            self._pooling = self._read_pooling(path)
+        elif kind == "Dense":
+            self._after_pooling.append(self._read_dense(path))
+        elif kind == "Normalize":
+            self._after_pooling.append(_unit_rows)
+        elif kind != "Dropout" and (kind, path) != ("Transformer", ""):
+            raise ValueError(
+                f"{str(self._folder)!r} has a module {kind} at {path!r}, but only a "
+                "Transformer at '' and Pooling, Dense, Normalize and Dropout after it "
+                "can be distilled. Take another teacher."
+            )
+
+    def _read_pooling(self, path: str) -> list[str]:
+        config = self._read_json(f"{path}/config.json") or {}
+        modes = config.get("pooling_mode")
+        if modes is None:
+            modes = [mode for key, mode in _POOLING_KEYS.items() if config.get(key)]
+        modes = [modes] if isinstance(modes, str) else list(modes) or ["mean"]
+        for mode in modes:
+            self._check_known("Pooling", mode, _POOLINGS)
+        return modes
+
+    def _read_dense(self, path: str) -> _Step:
+        config = self._read_json(f"{path}/config.json") or {}
+        name = config.get("activation_function", "Tanh").rpartition(".")[2]
+        self._check_known("Dense", name, _ACTIVATIONS)
+        layer = load_file(self._folder / path / "model.safetensors")
+        weight = layer["linear.weight"].T.astype(np.float32)
+        bias = layer.get("linear.bias", np.zeros(1)).astype(np.float32)
+        activation = _ACTIVATIONS[name]
+        return lambda embeddings: activation(embeddings @ weight + bias)
+
+    def _check_known(self, module: str, setting: str, known: Mapping[str, Any]) -> None:
+        if setting not in known:
+            raise ValueError(
+                f"{str(self._folder)!r} has a {module} module with {setting!r}, but "
+                f"one of {sorted(known)} was expected. Take another teacher."
+            )
+
+    def _read_json(self, name: str) -> Any:
+        """The contents of a JSON file, None where there is no such file."""
+        path = self._folder / name
+        return json.loads(path.read_bytes()) if path.is_file() else None
+
+
+def _resolved(
+    name_or_folder: str,
+    revision: str | None,
+    token: str | bool | None,
+    local_files_only: bool,
+) -> Path:
+    """A folder as it is, that of a Hub id after downloading it."""
+    if Path(name_or_folder).is_dir():
+        return Path(name_or_folder)
+    from huggingface_hub import snapshot_download
+
+    try:
+        return Path(
+            snapshot_download(
+                name_or_folder,
+                revision=revision,
+                token=token,
+                local_files_only=local_files_only,
+                allow_patterns=list(_FILES),
+            )
+        )
+    except Exception as error:
+        raise FileNotFoundError(
+            f"There is no folder {name_or_folder!r}, and no sentence transformer of "
+            f"that name could be got from the Hugging Face Hub. ({error})"
+        ) from error
+
+
+def _special_ids(tokenizer: Tokenizer) -> tuple[list[int], list[int]]:
+    """The ids that `tokenizer` puts before and after those of a text."""
+    encoding = tokenizer.encode("a")
+    is_special = encoding.special_tokens_mask
+    if all(is_special):
+        return encoding.ids, []
+    start = is_special.index(0)
+    end = len(is_special) - is_special[::-1].index(0)
+    return encoding.ids[:start], encoding.ids[end:]
+
+
+def _batches_of_equal_length(lengths: list[int], batch_size: int) -> list[np.ndarray]:
+    """Positions in `lengths`, at most `batch_size` with one length at a time."""
+    order = np.argsort(lengths, kind="stable")
+    ends = np.flatnonzero(np.diff(np.asarray(lengths)[order])) + 1
+    return [
+        group[start : start + batch_size]
+        for group in np.split(order, ends)
+        for start in range(0, len(group), batch_size)
+    ]
+
+
+def _unit_rows(embeddings: np.ndarray) -> np.ndarray:
+    """The rows of `embeddings` scaled to unit length, those of zeros as they are."""
+    norms = np.linalg.norm(embeddings, axis=1, keepdims=True)
+    return embeddings / np.maximum(norms, 1e-12)

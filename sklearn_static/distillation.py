@@ -1,0 +1,255 @@
+"""Distillation: a static embedding made out of a sentence transformer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib import import_module
+from numbers import Integral, Real
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from sklearn.decomposition import PCA
+from tokenizers import Tokenizer
+
+from ._tokens import unknown_token_id
+from ._vocabulary import static_tokenizer, tokens_by_id
+from .embedding import StaticEmbedding
+
+if TYPE_CHECKING:
+    from ._training.teacher import Teacher
+
+__all__ = ["distill"]
+
+
+def distill(
+    model_name_or_folder: str | Path,
+    *,
+    dimensions: int = 256,
+    vocabulary: Sequence[str] | None = None,
+    sif_coefficient: float | None = 1e-4,
+    batch_size: int = 256,
+    device: str = "cpu",
+    revision: str | None = None,
+    token: str | bool | None = None,
+    local_files_only: bool = False,
+    show_progress_bar: bool = False,
+) -> StaticEmbedding:
+    """Make a static embedding out of a sentence transformer.
+
+    Each token of the teacher's vocabulary goes through the teacher as a text of its
+    own, with the teacher's special tokens, pooling and whatever comes after. The
+    embeddings are reduced by principal component analysis, and each is weighted by how
+    rare its token is. No texts are needed.
+
+    This needs the extra ``distill``; the result does not.
+
+    Parameters
+    ----------
+    model_name_or_folder : str or Path
+        The teacher: a folder, or an id of the Hugging Face Hub such as
+        ``"sentence-transformers/all-MiniLM-L6-v2"``. A model without ``modules.json``
+        has its last hidden states averaged. No code of the model's own is run.
+    dimensions : int, default=256
+        How many principal components to keep, in order of importance.
+    vocabulary : sequence of str, default=None
+        Words or phrases that get tokens of their own, such as technical terms that the
+        teacher's tokenizer takes apart. Those it already has are skipped. They count as
+        the rarest tokens.
+    sif_coefficient : float, default=1e-4
+        The `a` of the weights ``a / (a + p)`` for a token of probability ``p``. The
+        smaller it is, the less frequent tokens count. None weights all tokens alike.
+    batch_size : int, default=256
+        How many tokens go through the teacher at a time.
+    device : str, default="cpu"
+        Where the teacher runs, such as ``"cuda"``.
+    revision : str, default=None
+        Branch, tag or commit on the Hub.
+    token : str or bool, default=None
+        The Hub's access token; None takes the one that is logged in, if any.
+    local_files_only : bool, default=False
+        Whether to look into the download cache only.
+    show_progress_bar : bool, default=False
+        Whether to show a progress bar.
+
+    Returns
+    -------
+    embedding : StaticEmbedding
+        With `vectors` of shape (n_tokens, dimensions), float32, and `normalize` set.
+        The tokens are the teacher's less special tokens and placeholders such as
+        ``[unused0]``, then those of `vocabulary`. The unknown token's row is all zeros.
+
+    Raises
+    ------
+    ImportError
+        If torch or transformers is not installed; the message says how to get them.
+    FileNotFoundError
+        If there is no such folder and no such model on the Hub.
+    TypeError, ValueError
+        If a parameter is not as described, `dimensions` is more than the teacher or the
+        number of tokens has, or the teacher is none that can be distilled. The message
+        says what was given and what was expected.
+
+    See Also
+    --------
+    StaticEmbedding.save_pretrained : Keep the result.
+    StaticClassifier : Fine-tune it.
+
+    Notes
+    -----
+    The weights are smooth inverse frequency [1]_. A token's probability is taken from
+    Zipf's law, ``p(r) ~ 1 / r``, with the place in the vocabulary for the rank ``r``,
+    since vocabularies are more or less in order of frequency. The approach is that of
+    Model2Vec [2]_.
+
+    References
+    ----------
+    .. [1] S. Arora, Y. Liang and T. Ma, "A Simple but Tough-to-Beat Baseline for
+       Sentence Embeddings", ICLR 2017, https://openreview.net/forum?id=SyK00v5xx.
+    .. [2] S. Tulkens and T. van Dongen, "Model2Vec: Fast State-of-the-Art Static
+       Embeddings", 2024, https://github.com/MinishLab/model2vec.
+
+    Examples
+    --------
+    >>> from sklearn_static import distill
+    >>> embedding = distill(
+    ...     "sentence-transformers/all-MiniLM-L6-v2",
+    ...     vocabulary=["scikit-learn", "covid"],
+    ... )  # doctest: +SKIP
+    >>> embedding.save_pretrained("my-embedding")  # doctest: +SKIP
+    """
+    words = _checked_vocabulary(vocabulary)
+    _check_count("dimensions", dimensions)
+    _check_count("batch_size", batch_size)
+    _check_sif_coefficient(sif_coefficient)
+    teacher = _import_teacher()(
+        str(model_name_or_folder),
+        device,
+        revision=revision,
+        token=token,
+        local_files_only=local_files_only,
+    )
+    tokenizer = static_tokenizer(teacher.tokenizer, words)
+    tokens = tokens_by_id(tokenizer)
+    unknown = unknown_token_id(tokenizer)
+    known = np.flatnonzero([i != unknown for i in range(len(tokens))])
+    _check_reducible(dimensions, teacher.n_dimensions, len(known))
+    embeddings = teacher.embed(
+        _as_ids([tokens[i] for i in known], teacher.tokenizer),
+        batch_size=batch_size,
+        show_progress_bar=show_progress_bar,
+    )
+    vectors = np.zeros((len(tokens), dimensions), np.float32)
+    vectors[known] = _principal_components(embeddings, dimensions)
+    if sif_coefficient is not None:
+        vectors[known] *= _sif_weights(len(known), sif_coefficient)[:, None]
+    return StaticEmbedding(
+        vectors,
+        tokenizer,
+        normalize=True,
+        metadata={
+            "tokenizer_name": _public_name(model_name_or_folder),
+            "apply_pca": dimensions,
+            "sif_coefficient": sif_coefficient,
+        },
+    )
+
+
+def _import_teacher() -> type[Teacher]:
+    try:
+        for library in ("torch", "transformers"):
+            import_module(library)
+        teacher = import_module("._training.teacher", __package__)
+    except ImportError as error:
+        raise ImportError(
+            "Distilling needs transformers and torch, which come with the extra "
+            f"'distill': pip install \"sklearn-static[distill]\". ({error})"
+        ) from error
+    cls: type[Teacher] = teacher.Teacher
+    return cls
+
+
+def _as_ids(tokens: Sequence[str], tokenizer: Tokenizer) -> list[list[int]]:
+    """The ids that stand for each token in `tokenizer`, several for one it lacks."""
+    ids = tokenizer.get_vocab()
+    return [
+        [ids[token]]
+        if token in ids
+        else tokenizer.encode(token, add_special_tokens=False).ids
+        for token in tokens
+    ]
+
+
+def _principal_components(embeddings: np.ndarray, dimensions: int) -> np.ndarray:
+    # This solver is exact, and unlike the others draws no random numbers.
+    pca = PCA(dimensions, svd_solver="covariance_eigh")
+    return np.asarray(pca.fit_transform(embeddings))
+
+
+def _sif_weights(n_tokens: int, coefficient: float) -> np.ndarray:
+    """The weight of each token, of shape (n_tokens,), float32, most frequent first."""
+    inverse_ranks = 1 / np.arange(1, n_tokens + 1)
+    probabilities = inverse_ranks / inverse_ranks.sum()
+    return (coefficient / (coefficient + probabilities)).astype(np.float32)
+
+
+def _public_name(name_or_folder: str | Path) -> str:
+    """A Hub id, or a folder's name without the path, which is nobody else's concern."""
+    path = Path(name_or_folder)
+    return path.resolve().name if path.is_dir() else str(name_or_folder)
+
+
+def _checked_vocabulary(vocabulary: Sequence[str] | None) -> list[str]:
+    if vocabulary is None:
+        return []
+    if isinstance(vocabulary, str):
+        raise TypeError(
+            "vocabulary is a single str, but a sequence of them was expected. To add "
+            "one word, wrap it in a list: [word]."
+        )
+    words = list(vocabulary)
+    for i, word in enumerate(words):
+        if not isinstance(word, str):
+            raise TypeError(
+                f"vocabulary[{i}] is of type {type(word).__name__}, but a str was "
+                "expected."
+            )
+    return words
+
+
+def _check_count(name: str, value: int) -> None:
+    if not isinstance(value, Integral):
+        raise TypeError(
+            f"{name} is {value!r} of type {type(value).__name__}, but an int was "
+            "expected."
+        )
+    if value < 1:
+        raise ValueError(f"{name} is {value}, but 1 or more was expected.")
+
+
+def _check_sif_coefficient(value: float | None) -> None:
+    if value is None:
+        return
+    if not isinstance(value, Real):
+        raise TypeError(
+            f"sif_coefficient is {value!r} of type {type(value).__name__}, but a float "
+            "or None was expected."
+        )
+    if not 0 < value < np.inf:
+        raise ValueError(
+            f"sif_coefficient is {value}, but a positive number such as 1e-4 was "
+            "expected, or None for equal weights."
+        )
+
+
+def _check_reducible(dimensions: int, n_dimensions: int, n_tokens: int) -> None:
+    if dimensions > n_dimensions:
+        raise ValueError(
+            f"dimensions is {dimensions}, but the teacher's embeddings have only "
+            f"{n_dimensions}: give at most that."
+        )
+    if dimensions > n_tokens:
+        raise ValueError(
+            f"dimensions is {dimensions}, but the vocabulary has only {n_tokens} "
+            "tokens, and no more principal components: give at most that."
+        )

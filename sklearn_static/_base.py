@@ -57,6 +57,21 @@ class _Run:
     seed: int
 
 
+@dataclass(frozen=True)
+class _Task:
+    """A fit as scikit-learn's callbacks know it.
+
+    Attributes
+    ----------
+    context : sklearn.callback.CallbackContext
+    data : dict
+        X, y and metadata, as they were given.
+    """
+
+    context: Any
+    data: dict[str, Any]
+
+
 class StaticModelBase(Architecture, CallbackSupportMixin, BaseEstimator):
     """A table and a head that are fine-tuned together.
 
@@ -103,7 +118,7 @@ class StaticModelBase(Architecture, CallbackSupportMixin, BaseEstimator):
     ) -> Any:
         """Train until early stopping; the estimator changes only when all is done."""
         self._validate_params()
-        training = import_training()
+        import_training()
         random_state = _own_random_state(self.random_state)
         known = self._targets if self.warm_start and self._is_fitted() else None
         examples, targets = self._examples(
@@ -120,11 +135,17 @@ class StaticModelBase(Architecture, CallbackSupportMixin, BaseEstimator):
             n_iter_no_change=self.n_iter_no_change,
             seed=_seed(random_state),
         )
-        context = self._sklearn_context()
-        more = [] if context is None else [training.SklearnCallbacks(context, self)]
-        result, rows = self._train(run, train, valid, more)
-        if context is not None:
-            context.call_on_fit_task_end(estimator=self)
+        metadata = None if sample_weight is None else {"sample_weight": sample_weight}
+        task = self._begin_task({"X": X, "y": y, "metadata": metadata})
+        result, rows = self._train(run, train, valid, task)
+        if task is not None:
+            task.context.call_on_fit_task_end(
+                estimator=self,
+                **task.data,
+                reconstruction_attributes=lambda: self._learned(
+                    result.module, run, rows
+                ),
+            )
         self._accept(run, result, rows, [])
         return self
 
@@ -149,7 +170,7 @@ class StaticModelBase(Architecture, CallbackSupportMixin, BaseEstimator):
             n_iter_no_change=None,
             seed=_seed(random_state),
         )
-        result, rows = self._train(run, examples, None, [])
+        result, rows = self._train(run, examples, None, None)
         self._accept(run, result, rows, self.history_ if fitted else [])
         self._random_state, self._moments = random_state, result.moments
         return self
@@ -171,6 +192,10 @@ class StaticModelBase(Architecture, CallbackSupportMixin, BaseEstimator):
     ) -> tuple[Examples, Targets]:
         """The encoded examples that have weight, and what was learned from their y."""
         texts = self._check_texts(X, reset=reset)
+        if not texts:
+            raise ValueError(
+                f"{name.replace('y', 'X')} is empty, but one text or more was expected."
+            )
         y = self._check_y(y)
         check_consistent_length(texts, y)
         weights = check_weights(sample_weight, len(texts))
@@ -209,7 +234,7 @@ class StaticModelBase(Architecture, CallbackSupportMixin, BaseEstimator):
         return examples.take(train), examples.take(valid)
 
     def _train(
-        self, run: _Run, train: Examples, valid: Examples | None, more: list[Any]
+        self, run: _Run, train: Examples, valid: Examples | None, task: _Task | None
     ) -> tuple[FitResult, np.ndarray]:
         """The outcome of a run, and the rows of the table that it is about."""
         training = import_training()
@@ -229,6 +254,14 @@ class StaticModelBase(Architecture, CallbackSupportMixin, BaseEstimator):
             module.encode = self._encode
             return module
 
+        callbacks = list(self.callbacks or [])
+        if task is not None:
+            callbacks.append(
+                training.SklearnCallbacks(
+                    *(task.context, self, task.data),
+                    learned=lambda module: self._learned(module, run, rows),
+                )
+            )
         settings = training.FitSettings(
             construct_module=construct_module,
             criterion=training.criterion(targets.loss, targets.pos_weight),
@@ -241,7 +274,7 @@ class StaticModelBase(Architecture, CallbackSupportMixin, BaseEstimator):
             device=self.device,
             verbose=bool(self.verbose),
             seed=run.seed,
-            callbacks=[*(self.callbacks or []), *more],
+            callbacks=callbacks,
         )
         start = training.Start(embedding.vectors, rows, run.state, run.moments)
         valid_dataset = None if valid is None else datasets[1]
@@ -251,16 +284,9 @@ class StaticModelBase(Architecture, CallbackSupportMixin, BaseEstimator):
         self, run: _Run, result: FitResult, rows: np.ndarray, history: list[Any]
     ) -> None:
         """Take over the outcome of a run: only here does the estimator change."""
-        module, embedding = result.module, run.embedding
-        if not self.freeze_embedding:
-            vectors = embedding.vectors.copy()
-            vectors[rows] = module.table.detach().numpy()
-            vectors.flags.writeable = False
-            embedding = embedding.with_vectors(vectors)
-        head = import_training().freeze_head(module.head)
         scores = [_goodness(row) for row in result.history if "valid_loss" in row]
-        self.head_ = self._freeze(head, run.targets)
-        self.embedding_ = embedding
+        for name, value in self._learned(result.module, run, rows).items():
+            setattr(self, name, value)
         self.history_ = [*history, *result.history]
         self.n_iter_ = len(self.history_)
         self.best_epoch_ = len(history) + result.best_epoch
@@ -270,11 +296,27 @@ class StaticModelBase(Architecture, CallbackSupportMixin, BaseEstimator):
         self._targets = run.targets
         self._state = {
             name: value.numpy()
-            for name, value in module.state_dict().items()
+            for name, value in result.module.state_dict().items()
             if name != "table"
         }
-        self._module_in_use = module if self._encodes_in_its_own_way() else None
         self._random_state = self._moments = None
+
+    def _learned(
+        self, module: StaticModule, run: _Run, rows: np.ndarray
+    ) -> dict[str, Any]:
+        """The attributes that predict, of a module that trained `rows` of the table."""
+        embedding = run.embedding
+        if not self.freeze_embedding:
+            vectors = embedding.vectors.copy()
+            vectors[rows] = module.table.detach().numpy()
+            vectors.flags.writeable = False
+            embedding = embedding.with_vectors(vectors)
+        head = import_training().freeze_head(module.head)
+        return {
+            "head_": self._freeze(head, run.targets),
+            "embedding_": embedding,
+            "_module_in_use": module if self._encodes_in_its_own_way() else None,
+        }
 
     def _validation_score(
         self, valid: Examples, targets: Targets
@@ -337,13 +379,13 @@ class StaticModelBase(Architecture, CallbackSupportMixin, BaseEstimator):
         )
         return StaticPipeline([("embedding", transformer), ("head", self.head_)])
 
-    def _sklearn_context(self) -> Any:
-        """The context of scikit-learn's callbacks, if there are such and any is set."""
+    def _begin_task(self, data: dict[str, Any]) -> _Task | None:
+        """Tell scikit-learn's callbacks of a fit, where scikit-learn has callbacks."""
         if not hasattr(self, "_init_callback_context"):
             return None
         context = self._init_callback_context(max_subtasks=None)
-        context.call_on_fit_task_begin(estimator=self)
-        return context
+        context.call_on_fit_task_begin(estimator=self, **data)
+        return _Task(context, data)
 
     def _is_fitted(self) -> bool:
         return hasattr(self, "head_")

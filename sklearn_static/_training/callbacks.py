@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from copy import deepcopy
 from typing import Any
 
 import numpy as np
 import torch
 from skorch.callbacks import Callback
+from torch import nn
 from tqdm.auto import tqdm
 
 __all__ = [
@@ -144,18 +146,36 @@ class SklearnCallbacks(Callback):
         Of the whole fit.
     estimator : estimator
         That is being fitted.
+    data : dict
+        X, y and metadata of the fit.
+    learned : callable
+        From a trained module to the attributes of the estimator that predict.
     """
 
-    def __init__(self, context: Any, estimator: Any) -> None:
+    def __init__(
+        self,
+        context: Any,
+        estimator: Any,
+        data: dict[str, Any],
+        learned: Callable[[nn.Module], dict[str, Any]],
+    ) -> None:
         self.context = context
         self.estimator = estimator
+        self.data = data
+        self.learned = learned
 
     def on_epoch_begin(self, net: Any, **kwargs: Any) -> None:
         """Begin a task."""
         self._epoch = self.context.subcontext(task_name="epoch")
-        self._epoch.call_on_fit_task_begin(estimator=self.estimator)
+        self._epoch.call_on_fit_task_begin(estimator=self.estimator, **self.data)
 
     def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
         """End it."""
-        if self._epoch.call_on_fit_task_end(estimator=self.estimator):
+        if self._epoch.call_on_fit_task_end(
+            estimator=self.estimator,
+            **self.data,
+            reconstruction_attributes=lambda: self.learned(
+                deepcopy(net.module_).cpu().eval()
+            ),
+        ):
             raise StopTraining

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from threading import RLock
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,9 @@ from .moments import AdamMoments
 from .net import StaticNet
 
 __all__ = ["FitResult", "FitSettings", "Start", "fine_tune"]
+
+# All threads of a process share torch's global generator, so they take turns with it.
+_GLOBAL_GENERATOR = RLock()
 
 
 @dataclass(frozen=True)
@@ -114,8 +118,8 @@ def fine_tune(
     With `valid`, the parameters of the best epoch are returned; without, those of the
     last, and training stops once the training loss no longer falls.
 
-    torch's global generator is used, for heads may draw from it, but seeded for the
-    time being and then set back to what it was.
+    torch's global generator is used, for heads and dropout draw from it, but seeded for
+    the time being and then set back to what it was. Runs in other threads wait for it.
 
     Parameters
     ----------
@@ -127,7 +131,8 @@ def fine_tune(
     -------
     result : FitResult
     """
-    with torch.random.fork_rng(devices=_cuda_devices(settings.device)):
+    devices = _cuda_devices(settings.device)
+    with _GLOBAL_GENERATOR, torch.random.fork_rng(devices=devices):
         torch.manual_seed(settings.seed)
         module = settings.construct_module(torch.from_numpy(start.table[start.rows]))
         state = {name: torch.tensor(value) for name, value in start.state.items()}

@@ -60,7 +60,23 @@ class StaticModule(nn.Module):
 def mean_embedding(
     module: StaticModule, ids: torch.Tensor, offsets: torch.Tensor, share: torch.Tensor
 ) -> torch.Tensor:
-    """What :func:`sklearn_static._pooling.pool` gives, with gradients."""
+    """What :func:`sklearn_static._pooling.pool` gives, with gradients.
+
+    Parameters
+    ----------
+    module : StaticModule
+        Whose ``table`` has shape (n_rows, n_dimensions).
+    ids : Tensor of shape (n_tokens_in_batch,), int32
+        The rows of all texts in order.
+    offsets : Tensor of shape (n_texts,), int32
+        Where each text's rows begin.
+    share : Tensor of shape (n_tokens_in_batch,), float32
+        The part that each row has in its text's mean.
+
+    Returns
+    -------
+    embeddings : Tensor of shape (n_texts, n_dimensions), float32
+    """
     mean = functional.embedding_bag(
         ids, module.table, offsets, mode="sum", per_sample_weights=share
     )
@@ -92,6 +108,21 @@ def mlp_head(
     """Linear layers with rectifiers, and dropout where it is positive, between them.
 
     Hidden layers start as in [1]_, the last as in [2]_, biases at zero.
+
+    Parameters
+    ----------
+    n_inputs : int
+        The embedding's dimensions.
+    hidden_layer_sizes : sequence of int
+        The width of each hidden layer.
+    n_outputs : int
+        The number of classes, labels or targets.
+    dropout : float
+        The share of each hidden layer's outputs that is zeroed in training.
+
+    Returns
+    -------
+    head : Sequential
 
     References
     ----------

@@ -177,8 +177,9 @@ class StaticModelBase(Architecture, CallbackSupportMixin, BaseEstimator):
 
     def _start_embedding(self, go_on: bool) -> StaticEmbedding:
         if go_on:
-            return self.embedding_.for_training()
-        return resolve_embedding(self.model).for_training()
+            return self.embedding_.for_training(rescale=False)
+        embedding = resolve_embedding(self.model)
+        return embedding.for_training(rescale=not self.freeze_embedding)
 
     def _examples(
         self,

@@ -369,8 +369,16 @@ class StaticEmbedding(FolderMixin):
         embedding._check()
         return embedding
 
-    def for_training(self) -> StaticEmbedding:
+    def for_training(self, *, rescale: bool = True) -> StaticEmbedding:
         """The same with a float32 table to start training from.
+
+        Parameters
+        ----------
+        rescale : bool, default=True
+            Whether to scale the table of an embedding that normalizes to rows of
+            median length 10. That changes no embedding, but an optimizer whose steps
+            are of one size, such as Adam, turns a vector the further the shorter it
+            is, and tables come with rows of length 1 as well as 100.
 
         Returns
         -------
@@ -379,12 +387,16 @@ class StaticEmbedding(FolderMixin):
             An int8 table without weights, whose scale is arbitrary, is taken to span
             -1 to 1.
         """
-        if self.vectors.dtype == np.float32 and self.weights is None:
-            return self
-        if self.vectors.dtype == np.int8 and self.weights is None:
-            vectors = self.vectors / np.float32(127)
-        else:
+        vectors = self.vectors
+        if vectors.dtype == np.int8 and self.weights is None:
+            vectors = vectors / np.float32(127)
+        elif vectors.dtype != np.float32 or self.weights is not None:
             vectors = self._matrix
+        if rescale and self.normalize:
+            vectors = vectors * _factor_to_median_length(vectors, 10.0)
+        if vectors is self.vectors:
+            return self
+        vectors.flags.writeable = False
         embedding = self.with_vectors(vectors)
         if self.mapping is None:
             embedding._weights = None
@@ -434,6 +446,13 @@ class StaticEmbedding(FolderMixin):
             f"StaticEmbedding(n_tokens={self.n_tokens}, "
             f"n_dimensions={self.n_dimensions}, dtype={self.vectors.dtype.name}{name})"
         )
+
+
+def _factor_to_median_length(vectors: np.ndarray, length: float) -> np.float32:
+    """What makes `length` the median of the rows' lengths, rows of zeros aside."""
+    lengths = np.sqrt(np.einsum("ij,ij->i", vectors, vectors))
+    lengths = lengths[lengths > 0]
+    return np.float32(length / np.median(lengths) if len(lengths) else 1)
 
 
 def resolve_embedding(model: StaticEmbedding | str | Path) -> StaticEmbedding:

@@ -1,0 +1,69 @@
+"""What the package does where neither torch nor the other extras are installed."""
+
+import json
+from importlib.util import find_spec
+from pathlib import Path
+
+import joblib
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+
+from sklearn_static import (
+    StaticClassifier,
+    StaticEmbeddingTransformer,
+    StaticPipeline,
+)
+
+GOLDEN = sorted((Path(__file__).parent / "golden").iterdir())
+
+
+@pytest.fixture(params=GOLDEN, ids=lambda folder: folder.name)
+def golden(request):
+    """A pipeline saved where torch was installed, and what it predicted there."""
+    pipeline = StaticPipeline.from_pretrained(request.param / "pipeline")
+    expected = json.loads((request.param / "expected.json").read_text("utf8"))
+    return pipeline, expected
+
+
+def assert_predicts(pipeline, expected):
+    texts = expected["texts"]
+    assert_array_equal(pipeline.predict(texts), expected["labels"])
+    probabilities = pipeline.predict_proba(texts)
+    assert_allclose(probabilities, expected["probabilities"], rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("library", ["skorch", "torch", "transformers"])
+def test_optional_libraries_are_not_installed(library):
+    assert find_spec(library) is None
+
+
+def test_saved_pipeline_predicts_the_same(golden):
+    assert_predicts(*golden)
+
+
+def test_pipeline_survives_joblib(golden, tmp_path):
+    pipeline, expected = golden
+    joblib.dump(pipeline, tmp_path / "pipeline.joblib")
+    assert_predicts(joblib.load(tmp_path / "pipeline.joblib"), expected)
+
+
+def test_pipeline_survives_being_saved_again(golden, tmp_path):
+    pipeline, expected = golden
+    pipeline.save_pretrained(tmp_path / "again")
+    assert_predicts(StaticPipeline.from_pretrained(tmp_path / "again"), expected)
+
+
+def test_bundled_model_feeds_scikit_learn():
+    texts = ["a wonderful film", "an awful bore", "great fun", "a dull mess"] * 3
+    labels = ["pos", "neg", "pos", "neg"] * 3
+    model = make_pipeline(StaticEmbeddingTransformer(), LogisticRegression())
+    assert_array_equal(model.fit(texts, labels).predict(texts), labels)
+    assert np.isfinite(model[0].transform(texts)).all()
+
+
+def test_fit_names_the_extra_to_install():
+    with pytest.raises(ImportError, match=r'pip install "sklearn-static\[train\]"'):
+        StaticClassifier().fit(["a good film", "a bad film"] * 10, [0, 1] * 10)

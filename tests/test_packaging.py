@@ -1,0 +1,114 @@
+"""The installed distribution: what it contains, what it needs, what it imports."""
+
+import configparser
+import os
+import re
+import subprocess
+import sys
+import sysconfig
+import tomllib
+import zlib
+from importlib.metadata import files, version
+from importlib.resources import files as resources
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+
+import sklearn_static
+
+ROOT = Path(__file__).parents[1]
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf8"))
+PROJECT = PYPROJECT["project"]
+
+
+def requirements(*groups):
+    return [Requirement(requirement) for group in groups for requirement in group]
+
+
+def test_tests_run_against_the_installed_package():
+    if "TOX_ENV_NAME" not in os.environ:
+        pytest.skip("outside tox an editable install is fine")
+    site_packages = Path(sysconfig.get_path("purelib")).resolve()
+    assert site_packages in Path(sklearn_static.__file__).resolve().parents
+
+
+def test_version_is_that_of_the_distribution():
+    assert sklearn_static.__version__ == version("sklearn-static")
+
+
+def test_package_data_is_installed():
+    package = resources("sklearn_static")
+    assert package.joinpath("py.typed").is_file()
+    default = package.joinpath("models", "default")
+    for name in ("config.json", "model.safetensors", "tokenizer.json"):
+        assert default.joinpath(name).is_file(), name
+
+
+def test_bundled_model_adds_little_to_the_wheel():
+    bundled = [file for file in files("sklearn-static") if "models" in file.parts]
+    compressed = sum(len(zlib.compress(file.read_binary())) for file in bundled)
+    assert 0 < compressed < 8e6
+
+
+def test_default_install_is_free_of_torch():
+    names = {requirement.name for requirement in requirements(PROJECT["dependencies"])}
+    assert names.isdisjoint({"skorch", "torch", "transformers"})
+
+
+def test_importing_the_package_imports_no_optional_or_slow_library():
+    code = "import sys, sklearn_static; print(*sys.modules)"
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    imported = set(result.stdout.split())
+    assert "sklearn_static" in imported
+    assert imported.isdisjoint({"huggingface_hub", "skorch", "torch", "transformers"})
+
+
+def pins(name):
+    lines = (ROOT / "requirements" / name).read_text("utf8").splitlines()
+    return {line for line in lines if not line.startswith("#")}
+
+
+def test_min_deps_pins_every_lower_bound():
+    extras = PROJECT["optional-dependencies"].values()
+    bounds = {
+        f"{requirement.name}{requirement.specifier}".replace(">=", "==")
+        for requirement in requirements(PROJECT["dependencies"], *extras)
+        if requirement.name != PROJECT["name"]
+    }
+    assert bounds == pins("min-deps.txt")
+
+
+def test_constrained_torch_is_supported():
+    (constraint,) = pins("torch-cpu.txt")
+    name, pinned = constraint.split("==")
+    (torch,) = (
+        requirement
+        for requirement in requirements(PROJECT["optional-dependencies"]["train"])
+        if requirement.name == name
+    )
+    assert torch.specifier.contains(pinned)
+
+
+@pytest.mark.skipif(
+    os.environ.get("TOX_ENV_NAME") != "min-deps", reason="not the min-deps environment"
+)
+def test_min_deps_are_installed():
+    for requirement in requirements(pins("min-deps.txt")):
+        assert requirement.specifier.contains(version(requirement.name)), requirement
+
+
+def test_documented_commands_exist():
+    tox = configparser.ConfigParser()
+    tox.read(ROOT / "tox.ini", "utf8")
+    readme = (ROOT / "README.md").read_text("utf8")
+    named = set(re.findall(r"tox run -e ([\w-]+)", readme))
+    assert {"quickstart", "tests"} <= named
+    assert {f"testenv:{name}" for name in named} <= set(tox.sections())
+
+
+def test_ci_runs_the_documented_test_command():
+    ci = (ROOT / ".ci" / "run").read_text("utf8").splitlines()
+    assert "tox run -e tests" in ci

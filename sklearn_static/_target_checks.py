@@ -28,7 +28,15 @@ def check_labels(y: Any) -> np.ndarray | csr_array:
         )
     _refuse_missing_labels(y)
     check_classification_targets(y)
-    if type_of_target(y) == "multilabel-indicator":
+    kind = type_of_target(y)
+    if kind.endswith("multioutput"):
+        raise ValueError(
+            f"y has shape {np.shape(y)}: several columns that are no indicators of 0 "
+            "and 1. Turn lists of labels into an indicator matrix with "
+            "sklearn.preprocessing.MultiLabelBinarizer, or wrap the classifier in "
+            "sklearn.multioutput.MultiOutputClassifier."
+        )
+    if kind == "multilabel-indicator":
         return csr_array(y) if issparse(y) else np.asarray(y)
     labels: np.ndarray = column_or_1d(y, warn=True)
     return labels

@@ -82,6 +82,7 @@ class StaticEmbedding(FolderMixin):
 
     Examples
     --------
+    >>> from sklearn_static import StaticEmbedding
     >>> from tokenizers import Tokenizer, models, pre_tokenizers
     >>> vocabulary = {"[UNK]": 0, "good": 1, "bad": 2}
     >>> tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token="[UNK]"))

@@ -358,6 +358,7 @@ def test_predict_before_fit_is_refused():
         (["a", "b"], None, ValueError, "requires y to be passed"),
         (["a", "b"], [0.5, 1.5], ValueError, "Unknown label type"),
         (["a", "b"], [["a"], ["b", "c"]], ValueError, "MultiLabelBinarizer"),
+        (["a", "b"], [["a", "b"], ["b", "c"]], ValueError, "MultiLabelBinarizer"),
         (["a", "b"], [1.0, float("nan")], ValueError, "NaN"),
     ],
 )

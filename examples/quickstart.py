@@ -148,8 +148,8 @@ def texts_in_csv(
 def main() -> None:
     parser = argparse.ArgumentParser(description=quickstart.__doc__)
     parser.add_argument("--data", type=Path, help="a CSV file of your own")
-    parser.add_argument("--text-column", default="text")
-    parser.add_argument("--label-column", default="label")
+    parser.add_argument("--text-column", default="text", help="its column of texts")
+    parser.add_argument("--label-column", default="label", help="its column of labels")
     parser.add_argument(
         "--save", type=Path, help="keep the frozen pipeline in this folder"
     )

@@ -253,7 +253,7 @@ def test_one_of_it_is_fitted_for_each_class():
 def test_it_is_bagged_from_an_array_of_one_column():
     column = np.array(X, dtype=object)[:, None]
     bag = BaggingClassifier(make(), n_estimators=3, random_state=0).fit(column, y)
-    assert bag.score(np.array(X_test, dtype=object)[:, None], y_test) > 0.9
+    assert bag.score(np.array(X_test, dtype=object)[:, None], y_test) > 0.8
 
 
 # Frames

@@ -509,15 +509,16 @@ def test_settings_are_those_of_the_folder_unless_given(
     assert (opened.normalize, opened.max_length) == expected
 
 
+@pytest.mark.parametrize("rescale", [True, False])
 @pytest.mark.parametrize("normalize", [True, False])
-def test_a_table_for_training_gives_the_same_embeddings(normalize):
+def test_a_table_for_training_gives_the_same_embeddings(normalize, rescale):
     tokenizer = Tokenizer(models.WordLevel({"[UNK]": 0, "a": 1, "b": 2}, "[UNK]"))
     tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
     vectors = np.array([[0, 0], [300, 0], [100, 100]], np.float16)
     embedding = StaticEmbedding(vectors, tokenizer, normalize=normalize)
-    start = embedding.for_training()
+    start = embedding.for_training(rescale=rescale)
     texts = ["a", "b", "a b", ""]
     assert start.vectors.dtype == np.float32
     np.testing.assert_allclose(start.encode(texts), embedding.encode(texts), rtol=1e-6)
     lengths = np.linalg.norm(start.vectors[1:], axis=1)
-    assert np.isclose(np.median(lengths), 10) == normalize
+    assert np.isclose(np.median(lengths), 10) == (normalize and rescale)

@@ -3,7 +3,6 @@
 import os
 from functools import cache
 from importlib import import_module
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -15,14 +14,11 @@ from tokenizers import (
     pre_tokenizers,
     trainers,
 )
+from toys import frozen_pipeline
 
 from sklearn_static import (
     StaticEmbedding,
-    StaticEmbeddingTransformer,
-    StaticPipeline,
 )
-from sklearn_static._head import Linear, mlp
-from sklearn_static.head import StaticHeadClassifier
 
 ROOT = Path(__file__).parents[1]
 SHARED = Path(os.environ.get("SKLEARN_STATIC_SHARED", ROOT.parent / "shared"))
@@ -155,31 +151,16 @@ def embedding(word_piece):
     return _table(word_piece)
 
 
-def _frozen(embedding, classes=("neg", "pos", "so so"), hidden=(6,), **settings):
-    rng = np.random.default_rng(1)
-    widths = [embedding.n_dimensions, *hidden, len(classes)]
-    layers = [
-        Linear(
-            rng.normal(size=(n_outputs, n_inputs)).astype(np.float32),
-            rng.normal(scale=0.1, size=n_outputs).astype(np.float32),
-        )
-        for n_inputs, n_outputs in pairwise(widths)
-    ]
-    head = StaticHeadClassifier(mlp(layers), np.asarray(classes))
-    transformer = StaticEmbeddingTransformer(embedding, **settings)
-    return StaticPipeline([("embedding", transformer), ("head", head)])
-
-
 @pytest.fixture(scope="session")
 def make_frozen():
     """A function from an embedding to a pipeline with a random head."""
-    return _frozen
+    return frozen_pipeline
 
 
 @pytest.fixture
 def pipeline(embedding):
     """A frozen pipeline of three classes, whose head is random."""
-    return _frozen(embedding)
+    return frozen_pipeline(embedding)
 
 
 @pytest.fixture(scope="session")

@@ -2,10 +2,24 @@
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
 
-from sklearn_static import StaticEmbedding
+from sklearn_static import (
+    StaticEmbedding,
+    StaticEmbeddingTransformer,
+    StaticPipeline,
+)
+from sklearn_static._head import Linear, mlp
+from sklearn_static.head import StaticHeadClassifier
 
 TOPICS = {
     "cook": ("oven", "pan", "butter", "recipe", "salt", "dough", "roast", "onion"),
@@ -48,3 +62,46 @@ def toy_texts(
         words = [*rng.choice(TOPICS[label], 3), *rng.choice(COMMON, 4)]
         texts.append(" ".join(rng.permutation(words)))
     return texts, labels
+
+
+def frozen_pipeline(
+    embedding: StaticEmbedding,
+    classes: tuple = ("neg", "pos", "so so"),
+    hidden: tuple[int, ...] = (6,),
+    **settings: object,
+) -> StaticPipeline:
+    """A frozen pipeline around `embedding`, whose head is random."""
+    rng = np.random.default_rng(1)
+    widths = [embedding.n_dimensions, *hidden, len(classes)]
+    layers = [
+        Linear(
+            rng.normal(size=(n_outputs, n_inputs)).astype(np.float32),
+            rng.normal(scale=0.1, size=n_outputs).astype(np.float32),
+        )
+        for n_inputs, n_outputs in pairwise(widths)
+    ]
+    head = StaticHeadClassifier(mlp(layers), np.asarray(classes))
+    transformer = StaticEmbeddingTransformer(embedding, **settings)
+    return StaticPipeline([("embedding", transformer), ("head", head)])
+
+
+def run_program(
+    name: str, *arguments: object, before: tuple[str, ...] = (), **environment: str
+) -> Any:
+    """What a program beside this file prints as JSON, run in a new process.
+
+    It finds its modules where this process does. `before` are words in front of its
+    command.
+    """
+    here = Path(__file__).parent
+    path = os.pathsep.join([str(here), *filter(None, sys.path)])
+    done = subprocess.run(
+        [*before, sys.executable, here / name, *map(str, arguments)],
+        env={**os.environ, "PYTHONPATH": path, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=600,
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)

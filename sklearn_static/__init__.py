@@ -1,5 +1,6 @@
 """Static embeddings for scikit-learn: train in seconds, predict in microseconds."""
 
+from ._stamps import VersionSkewWarning
 from ._version import __version__
 from .classifier import StaticClassifier
 from .distillation import distill
@@ -16,6 +17,7 @@ __all__ = [
     "StaticEmbeddingTransformer",
     "StaticPipeline",
     "StaticRegressor",
+    "VersionSkewWarning",
     "__version__",
     "distill",
 ]

@@ -18,6 +18,7 @@ from ._architecture import Architecture, import_training
 from ._compat import CallbackSupportMixin, Interval, StrOptions
 from ._head import Head
 from ._target_checks import check_weights
+from ._stamps import StampedMixin
 from ._targets import Examples, Targets
 from ._validation import check_texts
 from .embedding import StaticEmbedding, resolve_embedding
@@ -72,7 +73,7 @@ class _Task:
     data: dict[str, Any]
 
 
-class StaticModelBase(Architecture, CallbackSupportMixin, BaseEstimator):
+class StaticModelBase(StampedMixin, Architecture, CallbackSupportMixin, BaseEstimator):
     """A table and a head that are fine-tuned together.
 
     Subclasses say what is learned from y (`_find_targets`), what y may be (`_check_y`)

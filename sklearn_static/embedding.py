@@ -19,6 +19,7 @@ from ._folders import FolderMixin
 from ._pooling import pool
 from ._table_format import DEFAULT_MAX_LENGTH, StoredTable, further_entries, read_table
 from ._tokens import BagTokenizer, TokenBags, check_max_length, copied
+from ._stamps import checked, stamped
 from ._validation import HandleMissing, check_texts
 from .persistence import ModelFormatError
 
@@ -434,7 +435,7 @@ class StaticEmbedding(FolderMixin):
 
     def __getstate__(self) -> dict[str, Any]:
         table = self._stored()
-        return {**table._asdict(), "tokenizer": table.tokenizer.to_str()}
+        return stamped({**table._asdict(), "tokenizer": table.tokenizer.to_str()})
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         tokenizer = Tokenizer.from_str(state["tokenizer"])
@@ -472,3 +473,4 @@ def _bundled() -> StaticEmbedding:
 
 def _bundled_folder() -> Path:
     return Path(str(package_files(__package__))) / "models" / "default"
+        state = checked(state, type(self).__name__)

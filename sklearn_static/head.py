@@ -10,12 +10,14 @@ from scipy.special import expit, log_expit, log_softmax, softmax
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 
 from ._head import Head
+from ._stamps import StampedMixin
 from ._validation import check_embeddings
 
 __all__ = ["StaticHeadClassifier", "StaticHeadRegressor"]
 
 
-class _FrozenHead(BaseEstimator):
+
+class _FrozenHead(StampedMixin, BaseEstimator):
     """A head that is fitted from the start.
 
     Like :class:`sklearn.frozen.FrozenEstimator`, ``fit`` does nothing and ``clone``

@@ -11,7 +11,17 @@ from sklearn.pipeline import Pipeline
 from . import hub, persistence
 from ._card import pipeline_card
 from ._folders import FolderMixin
-from ._head_format import build_head, build_mlp, describe_head, mlp_tensors
+from ._head_audit import Rows, check_head
+from ._head_format import (
+    build_head,
+    build_labels,
+    build_mlp,
+    describe_head,
+    mlp_tensors,
+)
+from ._layouts import LEGACY_HEAD
+from ._legacy_head import read_legacy_head
+from ._stamps import StampedMixin
 from .embedding import StaticEmbedding
 from .head import StaticHeadClassifier, StaticHeadRegressor
 from .persistence import ModelFormatError

@@ -15,6 +15,7 @@ from sklearn.base import (
 from sklearn.utils.validation import check_is_fitted
 
 from ._compat import Interval, StrOptions
+from ._stamps import StampedMixin
 from ._validation import HandleMissing, check_texts
 from .embedding import DEFAULT_MODEL, StaticEmbedding, resolve_embedding
 
@@ -22,7 +23,7 @@ __all__ = ["StaticEmbeddingTransformer"]
 
 
 class StaticEmbeddingTransformer(
-    ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
+    StampedMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
 ):
     """Embed texts as the mean of their tokens' vectors.
 

@@ -1,0 +1,114 @@
+"""Pickles say which version wrote them; another version that opens one says so."""
+
+import copy
+import pickle
+import re
+import warnings
+
+import joblib
+import pytest
+from numpy.testing import assert_array_equal
+from sklearn.exceptions import InconsistentVersionWarning
+from toys import frozen_pipeline, toy_embedding, toy_texts
+
+from sklearn_static import (
+    ModelFormatError,
+    StaticClassifier,
+    StaticEmbeddingTransformer,
+    StaticRegressor,
+    VersionSkewWarning,
+    __version__,
+    _stamps,
+)
+
+TEXTS, LABELS = toy_texts(20)
+KINDS = {
+    "StaticEmbedding": toy_embedding,
+    "StaticEmbeddingTransformer": StaticEmbeddingTransformer,
+    "StaticHeadClassifier": lambda: frozen_pipeline(toy_embedding()).steps[1][1],
+    "StaticPipeline": lambda: frozen_pipeline(toy_embedding()),
+    "StaticClassifier": StaticClassifier,
+    "StaticRegressor": StaticRegressor,
+}
+
+
+@pytest.fixture(params=sorted(KINDS))
+def kind(request):
+    return request.param
+
+
+def pickled_by(monkeypatch, obj, **versions):
+    """The pickle that another version of the package makes of `obj`."""
+    with monkeypatch.context() as patch:
+        for name, value in versions.items():
+            patch.setattr(_stamps, name, value)
+        return pickle.dumps(obj)
+
+
+def test_pickles_of_this_version_are_opened_silently(kind):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        opened = pickle.loads(pickle.dumps(KINDS[kind]()))
+        copy.copy(opened)
+    assert not [name for name in vars(opened) if "sklearn_static" in name]
+
+
+@pytest.mark.parametrize("version", ["0.0.9", "99.0"])
+def test_pickles_of_other_versions_are_opened_with_a_warning(
+    monkeypatch, kind, version
+):
+    old = pickled_by(monkeypatch, KINDS[kind](), __version__=version)
+    with pytest.warns(VersionSkewWarning) as caught:
+        opened = pickle.loads(old)
+    assert type(opened).__name__ == kind
+    expected = f"A {kind} was pickled by sklearn-static {version} and is opened by"
+    messages = [str(warning.message) for warning in caught]
+    assert any(message.startswith(f"{expected} {__version__}") for message in messages)
+
+
+def test_a_pickle_without_a_stamp_is_of_an_older_version(kind):
+    obj = KINDS[kind]()
+    state = {k: v for k, v in obj.__getstate__().items() if k != "_sklearn_static"}
+    opened = type(obj).__new__(type(obj))
+    with pytest.warns(VersionSkewWarning, match=r"before 0\.1\.0"):
+        opened.__setstate__(state)
+
+
+def test_pickles_of_a_newer_format_are_refused(monkeypatch, kind):
+    newer = pickled_by(
+        monkeypatch, KINDS[kind](), __version__="99.0", PICKLE_FORMAT=1000
+    )
+    expected = r"by sklearn-static 99\.0 in format 1000, but .* Upgrade with"
+    with pytest.raises(ModelFormatError, match=expected):
+        pickle.loads(newer)
+
+
+def test_the_warning_names_the_class_and_both_versions():
+    warning = VersionSkewWarning(
+        estimator_name="StaticPipeline", current_version="2.0", original_version="1.0"
+    )
+    expected = r"A StaticPipeline was pickled by .* 1\.0 and is opened by 2\.0"
+    assert re.match(expected, str(warning))
+
+
+def test_what_filters_scikit_learns_warning_filters_ours(monkeypatch):
+    old = pickled_by(monkeypatch, StaticClassifier(), __version__="0.0.9")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", InconsistentVersionWarning)
+        pickle.loads(old)
+
+
+def test_a_fitted_model_of_another_version_still_predicts(monkeypatch, tmp_path):
+    fitted = StaticClassifier(toy_embedding(), max_epochs=2, random_state=0)
+    fitted.fit(TEXTS, LABELS)
+    with monkeypatch.context() as patch:
+        patch.setattr(_stamps, "__version__", "0.0.9")
+        joblib.dump(fitted, tmp_path / "model.joblib")
+    with pytest.warns(VersionSkewWarning) as caught:
+        opened = joblib.load(tmp_path / "model.joblib")
+    assert {w.message.estimator_name for w in caught} == {
+        "StaticClassifier",
+        "StaticEmbedding",
+        "StaticHeadClassifier",
+    }
+    assert_array_equal(opened.predict_proba(TEXTS), fitted.predict_proba(TEXTS))

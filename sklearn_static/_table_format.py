@@ -13,6 +13,14 @@ from tokenizers import Tokenizer
 from . import persistence
 from ._arrays import leading
 from ._card import embedding_card
+from ._static_module import (
+    MODULE_TENSOR,
+    Modules,
+    module_max_length,
+    module_vectors,
+    read_modules,
+)
+from ._tokens import Convention, copied
 from .persistence import ModelFormatError
 
 __all__ = ["DEFAULT_MAX_LENGTH", "StoredTable", "further_entries", "read_table"]
@@ -40,6 +48,7 @@ class StoredTable(NamedTuple):
     normalize: bool
     max_length: int | None
     metadata: dict[str, Any]
+    convention: Convention = "model2vec"
 
     def overridden(
         self,
@@ -59,7 +68,7 @@ class StoredTable(NamedTuple):
         )
 
     def config(self) -> dict[str, Any]:
-        """The contents of ``config.json``, without our own key."""
+        """The contents of ``config.json``, without our versions."""
         config = {
             **_KIND,
             **self.metadata,
@@ -70,6 +79,8 @@ class StoredTable(NamedTuple):
         }
         if self.mapping is not None:
             config["vocabulary_quantization"] = len(self.vectors)
+        if self.convention != "model2vec":
+            config["sklearn_static"] = {"convention": self.convention}
         return config
 
     def files(self) -> dict[str, bytes]:
@@ -87,37 +98,73 @@ class StoredTable(NamedTuple):
         card = embedding_card(n_tokens, self.vectors.shape[1])
         return {
             _TABLE_FILE: persistence.tensor_bytes(present),
-            "tokenizer.json": self.tokenizer.to_str().encode(),
+            "tokenizer.json": self._stored_tokenizer().to_str().encode(),
             "config.json": persistence.json_bytes(persistence.stamp(self.config())),
             "modules.json": persistence.json_bytes(modules),
             "README.md": card.encode(),
         }
 
+    def _stored_tokenizer(self) -> Tokenizer:
+        """The tokenizer, which to sentence-transformers also says where to cut."""
+        if self.convention == "model2vec" or self.max_length is None:
+            return self.tokenizer
+        tokenizer = copied(self.tokenizer)
+        tokenizer.enable_truncation(self.max_length)
+        return tokenizer
+
 
 def read_table(folder: Path) -> StoredTable:
-    """What a model folder says of its table.
+    """What a folder of model2vec or of sentence-transformers says of its table.
 
     Raises
     ------
     ModelFormatError
-        If a file is absent or damaged.
+        If a file is absent or damaged, or the model is of another architecture.
     """
+    modules = read_modules(folder)
+    if modules is None or persistence.has_file(folder, "config.json"):
+        persistence.read_config(folder)  # a newer format may have other files
+    place = folder if modules is None else modules.table
+    tokenizer = persistence.read_tokenizer(place)
+    tensors = persistence.read_tensors(place, _TABLE_FILE)
+    if modules is not None and MODULE_TENSOR in tensors:
+        return _of_static_module(folder, modules, tokenizer, tensors)
     config = persistence.read_config(folder)
-    tokenizer = persistence.read_tokenizer(folder)
-    tensors = persistence.read_tensors(folder, _TABLE_FILE)
     if "embeddings" not in tensors:
         raise ModelFormatError(
             f"{folder / _TABLE_FILE} holds {sorted(tensors)}, but a tensor "
             "'embeddings' was expected."
+        )
+    normalize = config.get("normalize")
+    if not isinstance(normalize, bool | None):
+        raise ModelFormatError(
+            f"{folder / 'config.json'} has normalize {normalize!r}, but true or false "
+            "was expected."
         )
     return StoredTable(
         vectors=tensors["embeddings"],
         tokenizer=tokenizer,
         weights=tensors.get("weights"),
         mapping=tensors.get("mapping"),
-        normalize=bool(config.get("normalize", False)),
+        normalize=bool(normalize),
         max_length=config.get("max_length", DEFAULT_MAX_LENGTH),
         metadata=further_entries(config),
+        convention=persistence.own_entries(config).get("convention", "model2vec"),
+    )
+
+
+def _of_static_module(
+    folder: Path, modules: Modules, tokenizer: Tokenizer, tensors: dict[str, np.ndarray]
+) -> StoredTable:
+    return StoredTable(
+        vectors=module_vectors(folder, modules, tensors),
+        tokenizer=tokenizer,
+        weights=None,
+        mapping=None,
+        normalize=modules.normalize,
+        max_length=module_max_length(modules.table / "tokenizer.json", tokenizer),
+        metadata={},
+        convention="sentence-transformers",
     )
 
 

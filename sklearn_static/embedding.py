@@ -20,6 +20,8 @@ from ._pooling import pool
 from ._table_format import DEFAULT_MAX_LENGTH, StoredTable, further_entries, read_table
 from ._tokens import BagTokenizer, TokenBags, check_max_length, copied
 from ._stamps import checked, stamped
+from ._table_format import DEFAULT_MAX_LENGTH, StoredTable, further_entries, read_table
+from ._tokens import BagTokenizer, Convention, TokenBags, check_max_length, copied
 from ._validation import HandleMissing, check_texts
 from .persistence import ModelFormatError
 
@@ -34,8 +36,9 @@ class StaticEmbedding(FolderMixin):
 
     The embedding of a text is the mean of its tokens' vectors, each multiplied by the
     token's weight where there are weights, and scaled to unit length where `normalize`
-    is set. Unknown tokens do not count; the embedding of a text without known tokens is
-    all zeros.
+    is set. Unknown tokens do not count, unless `convention` is that of
+    sentence-transformers; the embedding of a text without tokens that count is all
+    zeros.
 
     An embedding never changes, so ``copy.deepcopy`` and :func:`sklearn.base.clone`
     return the same object, and threads may share it.
@@ -57,6 +60,10 @@ class StaticEmbedding(FolderMixin):
         this number times the median token length in characters. None takes all.
     metadata : mapping, default=None
         Further entries for ``config.json``, JSON-able: where the table came from.
+    convention : {"model2vec", "sentence-transformers"}, default="model2vec"
+        With "sentence-transformers", unknown tokens count as any others, with the
+        vector that the table has for them, and texts are cut to `max_length` tokens
+        only, not first to a number of characters.
 
     Raises
     ------
@@ -74,7 +81,9 @@ class StaticEmbedding(FolderMixin):
     Notes
     -----
     Tokenization, truncation and pooling give the vectors of model2vec's
-    ``StaticModel.encode`` [1]_, whose folder format is also the one read and written.
+    ``StaticModel.encode`` [1]_, whose folder format is also the one written. Folders of
+    sentence-transformers [2]_ with a ``StaticEmbedding`` can be opened, too, and give
+    the vectors of its ``encode``.
 
     References
     ----------
@@ -108,8 +117,9 @@ class StaticEmbedding(FolderMixin):
     ) -> None:
         self._init(
             StoredTable(
+        convention: Convention = "model2vec",
                 *(vectors, copied(tokenizer), weights, mapping),
-                *(bool(normalize), max_length, further_entries(metadata)),
+                *(bool(normalize), max_length, further_entries(metadata), convention),
             )
         )
 
@@ -119,7 +129,9 @@ class StaticEmbedding(FolderMixin):
         self._vectors = frozen(table.vectors, "vectors", _DTYPES, copy=copy)
         self._weights = frozen_or_none(table.weights, "weights", float32, copy=copy)
         self._mapping = frozen_or_none(table.mapping, "mapping", int32, copy=copy)
-        self._bag_tokenizer = BagTokenizer(table.tokenizer, table.max_length)
+        self._bag_tokenizer = BagTokenizer(
+            table.tokenizer, table.max_length, table.convention
+        )
         self._normalize = table.normalize
         self._metadata = table.metadata
         self._check()
@@ -142,7 +154,11 @@ class StaticEmbedding(FolderMixin):
         max_length: int | Literal["auto"] | None = "auto",
         dimensions: int | None = None,
     ) -> StaticEmbedding:
-        """Open a folder or a model of the Hugging Face Hub in model2vec's format.
+        """Open a folder or a model of the Hugging Face Hub.
+
+        The format is model2vec's, or sentence-transformers' with the single module
+        ``StaticEmbedding``, perhaps followed by ``Normalize``. What `convention` is
+        follows from the format.
 
         Parameters
         ----------
@@ -162,8 +178,8 @@ class StaticEmbedding(FolderMixin):
         normalize : bool, default=None
             Overrides the model's own setting.
         max_length : int, None or "auto", default="auto"
-            Overrides the model's own setting, which "auto" takes (512 where it has
-            none).
+            Overrides the model's own setting, which "auto" takes. Where it has none,
+            that is 512 in model2vec's format, and None in sentence-transformers'.
         dimensions : int, default=None
             Keep this many leading dimensions, all by default. Meant for tables whose
             dimensions are in order of importance, such as those reduced by PCA.
@@ -233,6 +249,11 @@ class StaticEmbedding(FolderMixin):
     @property
     def metadata(self) -> dict[str, Any]:
         """A copy of the further entries of ``config.json``."""
+    @property
+    def convention(self) -> Convention:
+        """Whose way of making tokens out of texts is followed."""
+        return self._bag_tokenizer.convention
+
         return deepcopy(self._metadata)
 
     @property
@@ -424,7 +445,7 @@ class StaticEmbedding(FolderMixin):
     def _stored(self) -> StoredTable:
         return StoredTable(
             *(self.vectors, self._bag_tokenizer.tokenizer, self.weights, self.mapping),
-            *(self.normalize, self.max_length, self._metadata),
+            *(self.normalize, self.max_length, self._metadata, self.convention),
         )
 
     def __copy__(self) -> StaticEmbedding:

@@ -13,11 +13,10 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from ._card import name_repository
+from ._layouts import FILES, missing_files
 
 __all__ = ["push_folder", "resolve_folder"]
 
-_REQUIRED = ("model.safetensors", "tokenizer.json", "config.json")
-_FILES = (*_REQUIRED, "head.safetensors", "README.md")
 _OFFLINE_WAYS = (
     "Without the Hub you can use the bundled model (model='default'), a model folder "
     "on disk, or a model downloaded before (local_files_only=True)."
@@ -119,7 +118,7 @@ def _download(
             token=token,
             local_files_only=local_files_only,
             cache_dir=cache_dir,
-            allow_patterns=[escape(str(inside / name)) for name in _FILES],
+            allow_patterns=[escape(str(inside / name)) for name in FILES],
         )
     except errors.HFValidationError as error:
         raise FileNotFoundError(
@@ -159,11 +158,12 @@ def _download(
             f"{nowhere} and {_trouble(status)}. {_OFFLINE_WAYS} ({text})"
         ) from error
     folder = Path(snapshot) / inside
-    missing = [name for name in _REQUIRED if not (folder / name).is_file()]
+    missing = missing_files(folder)
     if missing:
         raise FileNotFoundError(
             f"{model} has no {', '.join(str(inside / name) for name in missing)}. "
-            "Either that is no model in model2vec's format, or its download has been "
+            "Either that is a model in neither model2vec's format nor that of "
+            "sentence-transformers for a StaticEmbedding, or its download has been "
             "broken off: then try again when the Hub can be reached."
         )
     return folder

@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import time
+import warnings
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -14,10 +15,18 @@ import numpy as np
 import pytest
 from hub_server import CUT, LARGE, OWNER, READER, HubServer
 from numpy.testing import assert_array_equal
+from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as dump_tensors
+from sklearn.neural_network import MLPClassifier
+from sklearn.pipeline import make_pipeline
 from tokenizers import Tokenizer, models, pre_tokenizers
 
-from sklearn_static import StaticClassifier, StaticEmbedding, StaticPipeline
+from sklearn_static import (
+    ModelFormatError,
+    StaticClassifier,
+    StaticEmbedding,
+    StaticPipeline,
+)
 from sklearn_static._card import pipeline_card
 
 WORDS = ("[UNK]", "good", "bad", "film", "great", "fun", "awful", "bore")
@@ -90,13 +99,13 @@ def unreachable(home):
             yield
 
 
-def make_embedding(n_dimensions=4, seed=0, words=WORDS):
+def make_embedding(n_dimensions=4, seed=0, words=WORDS, **settings):
     tokenizer = Tokenizer(
         models.WordLevel({word: i for i, word in enumerate(words)}, unk_token="[UNK]")
     )
     tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
     vectors = np.random.default_rng(seed).normal(size=(len(words), n_dimensions))
-    return StaticEmbedding(vectors, tokenizer, normalize=True)
+    return StaticEmbedding(vectors, tokenizer, normalize=True, **settings)
 
 
 def make_large_embedding():
@@ -213,9 +222,102 @@ def test_only_the_files_of_a_model_are_downloaded(hub, pipeline_files, tmp_path)
     assert hub.downloads() == sorted(
         [
             *("README.md", "config.json", "head.safetensors"),
-            *("model.safetensors", "tokenizer.json"),
+            *("model.safetensors", "modules.json", "tokenizer.json"),
         ]
     )
+
+
+def static_module_files(embedding_files, table):
+    """The files of an embedding as sentence-transformers lays them out."""
+    vectors = load_tensors(embedding_files["model.safetensors"])["embeddings"]
+    modules = json.loads(embedding_files["modules.json"])
+    modules[0]["path"] = table.rstrip("/")
+    return {
+        f"{table}model.safetensors": dump_tensors({"embedding.weight": vectors}),
+        f"{table}tokenizer.json": embedding_files["tokenizer.json"],
+        "modules.json": json.dumps(modules).encode(),
+        "1_Normalize/config.json": b"{}",
+        # Files of equal content are downloaded once.
+        "config_sentence_transformers.json": b'{"prompts": {}}',
+    }
+
+
+@pytest.mark.parametrize("subfolder", [None, "models/small"])
+@pytest.mark.parametrize("table", ["", "0_StaticEmbedding/"])
+def test_static_module_of_sentence_transformers_opens_by_hub_id(
+    hub, embedding_files, tmp_path, table, subfolder
+):
+    files = static_module_files(embedding_files, table)
+    files |= {"pytorch_model.bin": b"0", "1_Normalize/model.bin": b"0"}
+    home = "" if subfolder is None else f"{subfolder}/"
+    hub.add("org/table", {f"{home}{name}": file for name, file in files.items()})
+    opened = open_embedding(tmp_path, subfolder=subfolder)
+    assert_same_embedding(opened, make_embedding(convention="sentence-transformers"))
+    wanted = [f"{home}{name}" for name in files if not name.endswith(".bin")]
+    assert hub.downloads() == sorted(wanted)
+
+
+@pytest.mark.parametrize("table", ["", "0_StaticEmbedding/"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("{}model.safetensors", "{}tokenizer.json", "modules.json"),
+        "config_sentence_transformers.json",
+    ],
+)
+def test_missing_file_of_a_static_module_is_named(
+    hub, embedding_files, tmp_path, table, name
+):
+    files = static_module_files(embedding_files, table)
+    del files[name.format(table)]
+    hub.add("org/table", files)
+    missing = re.escape(name.format(table))
+    if not table and "{}" not in name:
+        missing = r"config\.json"  # with which it were a folder of model2vec
+    with pytest.raises(FileNotFoundError, match=rf"'org/table' has no {missing}\. "):
+        open_embedding(tmp_path)
+
+
+@pytest.mark.parametrize("table", ["", "0_StaticEmbedding/"])
+def test_broken_transfer_of_modules_leaves_no_table_that_does_not_normalize(
+    hub, embedding_files, tmp_path, table
+):
+    hub.add("org/table", static_module_files(embedding_files, table))
+    hub.fail("GET .*/modules.json", CUT)
+    with pytest.raises(ConnectionError, match="broken off"):
+        open_embedding(tmp_path)
+    with pytest.raises(FileNotFoundError, match="download"):
+        open_embedding(tmp_path, local_files_only=True)
+    hub.faults.clear()
+    assert open_embedding(tmp_path).normalize
+
+
+def test_transformer_is_refused_by_its_modules(hub, embedding_files, tmp_path):
+    modules = [
+        {"idx": i, "path": path, "type": f"sentence_transformers.models.{kind}"}
+        for i, (path, kind) in enumerate([("", "Transformer"), ("1_P", "Pooling")])
+    ]
+    files = {**embedding_files, "modules.json": json.dumps(modules).encode()}
+    hub.add("org/table", files)
+    with pytest.raises(ModelFormatError, match=r"\['Transformer', 'Pooling'\], but"):
+        open_embedding(tmp_path)
+
+
+def test_old_pipeline_opens_by_hub_id(hub, embedding, embedding_files, tmp_path):
+    pytest.importorskip("skops")
+    from skops.io import dumps
+
+    rng = np.random.default_rng(0)
+    head = MLPClassifier((), max_iter=1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        head.fit(rng.normal(size=(9, 4)), np.arange(9) % 3)
+    config = json.dumps({"normalize": True}).encode()
+    files = {**embedding_files, "config.json": config}
+    hub.add("org/old", {**files, "pipeline.skops": dumps(make_pipeline(head))})
+    opened = StaticPipeline.from_pretrained("org/old", cache_dir=tmp_path)
+    assert_array_equal(opened.predict(TEXTS), head.predict(embedding.encode(TEXTS)))
+    assert "pipeline.skops" in hub.downloads()
 
 
 def test_second_call_downloads_nothing(hub, embedding, embedding_files, tmp_path):

@@ -7,7 +7,18 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["check_fit", "frozen", "frozen_or_none", "leading"]
+__all__ = [
+    "LARGEST",
+    "check_dimensions",
+    "check_fit",
+    "frozen",
+    "frozen_or_none",
+    "leading",
+    "reach",
+]
+
+LARGEST = 1e15
+"""What a value of a table, times its weight, may be."""
 
 
 def frozen(
@@ -74,15 +85,26 @@ def leading(vectors: np.ndarray, dimensions: int) -> np.ndarray:
     TypeError, ValueError
         If `dimensions` is no integer from 1 to the number of columns.
     """
+    check_dimensions(vectors, dimensions)
+    return vectors[..., :dimensions]
+
+
+def check_dimensions(vectors: np.ndarray, dimensions: int) -> None:
+    """Check that `dimensions` is an integer from 1 to the number of columns.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is not.
+    """
     n_dimensions = vectors.shape[-1] if vectors.ndim else 0
-    if not isinstance(dimensions, Integral):
+    if not isinstance(dimensions, Integral) or isinstance(dimensions, bool):
         raise TypeError(f"dimensions is {dimensions!r}, but an int was expected.")
     if not 1 <= dimensions <= n_dimensions:
         raise ValueError(
             f"dimensions is {dimensions}, but the table has {n_dimensions}: give a "
             "number from 1 to that."
         )
-    return vectors[..., :dimensions]
 
 
 def check_fit(
@@ -106,12 +128,12 @@ def check_fit(
     ------
     ValueError
         If a shape is not as described, an index of `mapping` is out of range, or a
-        value is not finite.
+        value is not finite or so large that sums over a text may not be.
     """
-    if vectors.ndim != 2:
+    if vectors.ndim != 2 or not vectors.shape[1]:
         raise ValueError(
             f"vectors has shape {vectors.shape}, but (n_rows, n_dimensions) was "
-            "expected."
+            "expected, with one dimension or more."
         )
     for name, values in (("weights", weights), ("mapping", mapping)):
         if values is not None and values.ndim != 1:
@@ -136,6 +158,24 @@ def check_fit(
             )
     _check_finite(vectors, "vectors")
     _check_finite(weights, "weights")
+    if reach(vectors, weights) > LARGEST:
+        raise ValueError(
+            f"vectors, times weights, holds {reach(vectors, weights):.1g}, but "
+            f"{LARGEST:.0e} at most was expected: squares of more overflow float32 "
+            "when they are summed."
+        )
+
+
+def reach(vectors: np.ndarray, weights: np.ndarray | None) -> float:
+    """A bound on the absolute values of finite `vectors`, times `weights` if any."""
+    return _greatest(vectors) * (1.0 if weights is None else _greatest(weights))
+
+
+def _greatest(values: np.ndarray) -> float:
+    if values.dtype == np.float32:
+        return float(max(values.max(initial=0), -values.min(initial=0)))
+    kind = np.finfo if values.dtype.kind == "f" else np.iinfo
+    return float(-kind(values.dtype).min)
 
 
 def _check_finite(values: np.ndarray | None, name: str) -> None:

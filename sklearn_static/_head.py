@@ -67,7 +67,9 @@ def _gelu(X: np.ndarray) -> np.ndarray:
 
 
 def _gelu_tanh(X: np.ndarray) -> np.ndarray:
-    cubic = np.float32(np.sqrt(2 / np.pi)) * (X + np.float32(0.044715) * X**3)
+    # A cube that overflows is infinite, and of that the tangent is right.
+    with np.errstate(over="ignore"):
+        cubic = np.float32(np.sqrt(2 / np.pi)) * (X + np.float32(0.044715) * X**3)
     out: np.ndarray = X * (1 + np.tanh(cubic)) / 2
     return out
 
@@ -197,37 +199,20 @@ class Head:
         last = Scale(scale.astype(np.float32), shift.astype(np.float32))
         return Head((*self.layers, last))
 
-    @property
-    def n_inputs(self) -> int | None:
-        """The length of an embedding; None if any length will do."""
-        for layer in self.layers:
-            if isinstance(layer, Linear):
-                return int(layer.weight.shape[-1])
-        return None
+    def on_coordinates(self, directions: np.ndarray) -> Head:
+        """The head for the coordinates of its inputs along `directions`.
 
-    @property
-    def n_outputs(self) -> int | None:
-        """The number of scores; None if it is that of dimensions."""
-        for layer in reversed(self.layers):
-            if isinstance(layer, Linear):
-                return len(layer.bias)
-        return None
-
-    def check(self) -> None:
-        """Raise ValueError if the shapes of layers do not fit each other."""
-        for i, layer in enumerate(self.layers):
-            if isinstance(layer, Linear) and (
-                layer.weight.ndim != 2 or layer.bias.shape != layer.weight.shape[:1]
-            ):
-                raise ValueError(
-                    f"layer {i} has a weight of shape {layer.weight.shape} and a bias "
-                    f"of shape {layer.bias.shape}, but (n_outputs, n_inputs) and "
-                    "(n_outputs,) were expected."
-                )
-        try:
-            self(np.zeros((1, self.n_inputs or 1), np.float32))
-        except ValueError as error:
-            raise ValueError(f"the head's layers do not fit: {error}") from error
+        Parameters
+        ----------
+        directions : ndarray of shape (n_inputs, n_directions), float32
+            Orthonormal columns.
+        """
+        first, *others = self.layers or (None,)
+        if isinstance(first, Linear):
+            weight = np.ascontiguousarray(first.weight @ directions)
+            return Head((Linear(weight, first.bias), *others))
+        back = Linear(directions, np.zeros(len(directions), np.float32))
+        return Head((back, *self.layers))
 
     def needing_torch(self) -> list[str]:
         """The types of layers that are no numpy layers of this module."""

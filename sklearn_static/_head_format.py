@@ -7,6 +7,7 @@ each tensor being named by where its layer stands.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -25,11 +26,14 @@ from ._head import (
     mlp,
 )
 
-__all__ = ["build_head", "build_mlp", "describe_head", "mlp_tensors"]
+__all__ = ["build_head", "build_labels", "build_mlp", "describe_head", "mlp_tensors"]
 
 Tensors = Mapping[str, np.ndarray]
 Description = list[dict[str, Any]]
 
+_LARGEST = 1e30
+_LABEL_TYPES = {str, int, float, bool}
+_LABEL_DTYPE = re.compile(r"[<>|](b1|[iuf][1248]|O|U[1-9][0-9]{0,8})")
 _TENSORS = {
     "linear": (Linear, ("weight", "bias")),
     "scale": (Scale, ("factor", "shift")),
@@ -52,18 +56,19 @@ def build_mlp(n_layers: Any, tensors: Tensors) -> Head:
     Raises
     ------
     ValueError
-        If the tensors are not those of so many layers, or do not fit each other.
+        If the tensors are not those of so many layers.
     """
-    if not isinstance(n_layers, int) or n_layers < 0:
-        raise ValueError(f"n_layers is {n_layers!r}, but a whole number was expected.")
+    if type(n_layers) is not int or 2 * n_layers != len(tensors):
+        raise ValueError(
+            f"n_layers is {n_layers!r}, but a whole number was expected, half as many "
+            f"as the {len(tensors)} tensors {sorted(tensors)}."
+        )
     names = [f"head.{i}.{part}" for i in range(n_layers) for part in ("weight", "bias")]
     if set(names) != set(tensors):
         raise ValueError(f"it holds {sorted(tensors)}, but {names} were expected.")
     values = [_checked(name, tensors[name]) for name in names]
     linear = [Linear(w, b) for w, b in zip(values[::2], values[1::2], strict=True)]
-    head = mlp(linear)
-    head.check()
-    return head
+    return mlp(linear)
 
 
 def describe_head(head: Head) -> tuple[Description, dict[str, np.ndarray]]:
@@ -111,8 +116,7 @@ def build_head(description: Any, tensors: Tensors) -> Head:
     Raises
     ------
     ValueError
-        If the description is none, a tensor is missing or left over, or layers do not
-        fit each other.
+        If the description is none, or a tensor is missing or left over.
     """
     left = dict(tensors)
     try:
@@ -121,13 +125,14 @@ def build_head(description: Any, tensors: Tensors) -> Head:
         raise ValueError(f"the description of the head is faulty: {error!r}.") from None
     if left:
         raise ValueError(f"it holds {sorted(left)}, which no layer takes.")
-    head.check()
     return head
 
 
 def _build(
-    description: Description, prefix: str, tensors: dict[str, np.ndarray]
+    description: Any, prefix: str, tensors: dict[str, np.ndarray]
 ) -> tuple[Layer, ...]:
+    if not isinstance(description, list):
+        raise TypeError(f"{prefix} is {description!r}, no list of layers")
     return tuple(
         _build_layer(entry, f"{prefix}.{i}", tensors)
         for i, entry in enumerate(description)
@@ -143,19 +148,82 @@ def _build_layer(
             raise ValueError(f"the activation {entry['name']!r} is not known.")
         return Activation(entry["name"])
     if kind == "leaky_relu":
-        return LeakyReLU(float(entry["negative_slope"]))
+        return LeakyReLU(_number(entry["negative_slope"], least=-_LARGEST))
     if kind == "residual":
         return Residual(_build(entry["layers"], name, tensors))
     cls, parts = _TENSORS[kind]
     values = [_checked(part, tensors.pop(f"{name}.{part}")) for part in parts]
     if cls is LayerNorm:
         weight, bias = values
-        return LayerNorm(weight, bias, eps=float(entry["eps"]))
+        return LayerNorm(weight, bias, eps=_number(entry["eps"], least=1 / _LARGEST))
     layer: Layer = cls(*values)
     return layer
 
 
+def build_labels(classes: Any, dtype: Any) -> np.ndarray:
+    """The labels that are stored as the list `classes`.
+
+    Parameters
+    ----------
+    classes : list of str, int, float or bool
+    dtype : str or None
+        As ``numpy.dtype.str`` has it; None where it is not known.
+
+    Raises
+    ------
+    ValueError
+        If they are no distinct labels, or not of that dtype.
+    """
+    if not isinstance(classes, list) or not {*map(type, classes)} <= _LABEL_TYPES:
+        raise ValueError(
+            f"classes {classes!r}, but a list of labels was expected, each a str, int, "
+            "float or bool."
+        )
+    # NaN is no label: it does not even equal itself.
+    distinct = {label for label in classes if label == label}
+    if not classes or len(distinct) < len(classes):
+        raise ValueError(
+            f"classes {classes!r}, but one or more labels were expected, none of them "
+            "twice."
+        )
+    if dtype is None:
+        labels = np.asarray(classes)
+        return labels if labels.tolist() == classes else np.asarray(classes, object)
+    try:
+        labels = _labels_of_dtype(classes, dtype)
+    except (ValueError, TypeError, OverflowError) as error:
+        raise ValueError(
+            f"classes {classes!r} for the dtype {dtype!r}: {error}."
+        ) from error
+    # A dtype of fewer characters or digits would cut the labels short.
+    if labels.tolist() != classes:
+        raise ValueError(f"classes {classes!r}, which are not of the dtype {dtype!r}.")
+    return labels
+
+
+def _labels_of_dtype(classes: list[Any], dtype: Any) -> np.ndarray:
+    if not isinstance(dtype, str) or not _LABEL_DTYPE.fullmatch(dtype):
+        raise TypeError("it is none of labels")
+    chosen, labels = np.dtype(dtype), np.asarray(classes)
+    if chosen.kind == "O":
+        return np.asarray(classes, object)
+    if chosen.kind == labels.dtype.kind == "U":
+        # What is wider takes memory for nothing.
+        chosen = min(chosen, labels.dtype, key=lambda dtype: dtype.itemsize)
+    with np.errstate(over="ignore", invalid="ignore"):
+        return labels.astype(chosen)
+
+
+def _number(value: Any, least: float) -> float:
+    if type(value) not in (int, float) or not least <= value <= _LARGEST:
+        raise TypeError(f"{value!r} is no number from {least:g} to {_LARGEST:g}")
+    return float(value)
+
+
 def _checked(name: str, tensor: np.ndarray) -> np.ndarray:
-    if tensor.dtype.kind != "f" or not np.isfinite(tensor).all():
+    # What overflows float32 is infinite there.
+    with np.errstate(over="ignore"):
+        values = tensor.astype(np.float32, copy=False)
+    if tensor.dtype.kind != "f" or not np.isfinite(values).all():
         raise ValueError(f"{name} holds values that are no finite floats.")
-    return tensor.astype(np.float32, copy=False)
+    return values

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from sklearn.pipeline import Pipeline
 
 from . import hub, persistence
 from ._card import pipeline_card
+from ._arrays import reach
 from ._folders import FolderMixin
 from ._head_audit import Rows, check_head
 from ._head_format import (
@@ -34,10 +36,18 @@ _TRANSFORMER_SETTINGS = ("handle_missing",)
 _MULTILABEL_SETTINGS = ("threshold", "sparse_output")
 _OWN_HEAD = "sklearn_static"
 
+_SETTINGS: dict[str, tuple[Callable[[Any], bool], str]] = {
+    "handle_missing": (lambda v: v in ("error", "empty"), "'error' or 'empty'"),
+    "sparse_output": (lambda v: isinstance(v, bool), "true or false"),
+    "threshold": (
+        lambda v: type(v) in (int, float) and 0 <= v <= 1,
+        "a number from 0 to 1",
+    ),
+}
 FrozenHead = StaticHeadClassifier | StaticHeadRegressor
 
 
-class StaticPipeline(FolderMixin, Pipeline):
+class StaticPipeline(StampedMixin, FolderMixin, Pipeline):
     """A trained table and head as a scikit-learn pipeline without torch.
 
     What :meth:`StaticClassifier.to_pipeline` returns. The first step, ``embedding``, is
@@ -89,7 +99,9 @@ class StaticPipeline(FolderMixin, Pipeline):
         """Open a folder or a pipeline of the Hugging Face Hub.
 
         Folders written by :meth:`save_pretrained` and by model2vec's
-        ``StaticModelPipeline`` can be opened. No code in them is run.
+        ``StaticModelPipeline`` can be opened. No code in them is run. Those of
+        model2vec before 0.9, which have a ``pipeline.skops``, need the extra
+        ``legacy``.
 
         Parameters
         ----------
@@ -120,6 +132,13 @@ class StaticPipeline(FolderMixin, Pipeline):
             If the folder holds no pipeline, or one that is damaged or inconsistent.
         """
         folder = hub.resolve_folder(
+        ImportError
+            If the folder has a ``pipeline.skops``, and skops is not installed.
+
+        Warns
+        -----
+        UserWarning
+            If the folder has a ``pipeline.skops`` of another version of scikit-learn.
             name_or_folder,
             revision=revision,
             token=token,
@@ -127,16 +146,12 @@ class StaticPipeline(FolderMixin, Pipeline):
             cache_dir=cache_dir,
             subfolder=subfolder,
         )
-        config = persistence.read_config(folder)
         embedding = StaticEmbedding.from_pretrained(folder)
-        head = _read_head(folder, config)
-        if head.head.n_inputs not in (None, embedding.n_dimensions):
-            raise ModelFormatError(
-                f"{folder / _HEAD_FILE} takes {head.head.n_inputs} dimensions, but the "
-                f"table beside it has {embedding.n_dimensions}."
-            )
+        has_config = persistence.has_file(folder, "config.json")
+        config = persistence.read_config(folder) if has_config else {}
+        head = _read_head(folder, config, _rows_of(embedding))
         own = persistence.own_entries(config)
-        settings = {k: own[k] for k in _TRANSFORMER_SETTINGS if k in own}
+        settings = _read_settings(folder / "config.json", own, _TRANSFORMER_SETTINGS)
         transformer = StaticEmbeddingTransformer(embedding, **settings)
         return cls([("embedding", transformer), ("head", head)])
 
@@ -213,16 +228,16 @@ def _plain_labels(classes: np.ndarray) -> list[Any]:
     return labels
 
 
-def _read_head(folder: Path, config: dict[str, Any]) -> FrozenHead:
-    path, head_config = folder / "config.json", config.get("head_config")
-    if not isinstance(head_config, dict):
-        raise ModelFormatError(
-            f"{path} has no 'head_config': {folder} holds a table without a head, "
-            "which StaticEmbedding.from_pretrained opens."
-        )
+def _rows_of(embedding: StaticEmbedding) -> Rows:
+    """What a head can rely on of embeddings."""
+    greatest = reach(embedding.vectors, embedding.weights)
+    return Rows(embedding.n_dimensions, 1.0 if embedding.normalize else greatest)
+
+
+def _read_head(folder: Path, config: dict[str, Any], embeddings: Rows) -> FrozenHead:
+    path, source, head_config, tensors = _head_parts(folder, config)
     own = persistence.own_entries(config)
     activation = head_config.get("activation")
-    tensors = persistence.read_tensors(folder, _HEAD_FILE)
     try:
         if activation == _OWN_HEAD:
             activation = own.get("activation")
@@ -231,7 +246,7 @@ def _read_head(folder: Path, config: dict[str, Any]) -> FrozenHead:
             head = build_mlp(head_config.get("n_layers"), tensors)
     except ValueError as error:
         raise ModelFormatError(
-            f"{folder / _HEAD_FILE} does not fit {path}: {error}"
+            f"{source} does not fit {folder / 'config.json'}: {error}"
         ) from error
     if activation == "identity":
         return StaticHeadRegressor(head)
@@ -241,12 +256,12 @@ def _read_head(folder: Path, config: dict[str, Any]) -> FrozenHead:
             "or 'identity' was expected."
         )
     classes = _read_classes(path, head_config, own)
-    if head.n_outputs not in (None, len(classes)):
+    if n_outputs != len(classes):
         raise ModelFormatError(
-            f"{path} names {len(classes)} classes, but {_HEAD_FILE} has "
-            f"{head.n_outputs} outputs."
+            f"{path} names {len(classes)} classes, but {source.name} has {n_outputs} "
+            "outputs."
         )
-    settings = {k: own[k] for k in _MULTILABEL_SETTINGS if k in own}
+    settings = _read_settings(path, own, _MULTILABEL_SETTINGS)
     multilabel = activation == "sigmoid"
     return StaticHeadClassifier(head, classes, multilabel=multilabel, **settings)
 
@@ -254,21 +269,39 @@ def _read_head(folder: Path, config: dict[str, Any]) -> FrozenHead:
 def _read_classes(
     path: Path, head_config: dict[str, Any], own: dict[str, Any]
 ) -> np.ndarray:
-    classes, dtype = head_config.get("classes"), own.get("classes_dtype")
-    if not isinstance(classes, list):
-        raise ModelFormatError(
-            f"{path} has classes {classes!r} in 'head_config', but a list was expected."
-        )
     try:
-        labels = np.asarray(classes, dtype=None if dtype is None else np.dtype(dtype))
-    except (ValueError, TypeError) as error:
+        return build_labels(head_config.get("classes"), own.get("classes_dtype"))
+    except ValueError as error:
+        raise ModelFormatError(f"{path} has {error}") from error
+
+
+def _read_settings(
+    path: Path, own: dict[str, Any], names: tuple[str, ...]
+) -> dict[str, Any]:
+    """Those of our own entries that are parameters called `names`."""
+    settings = {name: own[name] for name in names if name in own}
+    for name, value in settings.items():
+        is_valid, expected = _SETTINGS[name]
+        if not is_valid(value):
+            raise ModelFormatError(
+                f"{path} has {name} {value!r}, but {expected} was expected."
+            )
+    return settings
+        n_outputs = check_head(head, embeddings)
+def _head_parts(
+    folder: Path, config: dict[str, Any]
+) -> tuple[Path, Path, dict[str, Any], dict[str, np.ndarray]]:
+    """Where ``head_config`` stands and where the tensors, and both of these."""
+    head_config = config.get("head_config")
+    if isinstance(head_config, dict):
+        tensors = persistence.read_tensors(folder, _HEAD_FILE)
+        return folder / "config.json", folder / _HEAD_FILE, head_config, tensors
+    legacy = folder / LEGACY_HEAD
+    if not legacy.is_file():
         raise ModelFormatError(
-            f"{path} has classes that are not of dtype {dtype!r}: {error}."
-        ) from error
-    # A dtype of fewer characters or digits would cut the labels short.
-    if labels.ndim != 1 or (dtype is not None and labels.tolist() != classes):
-        raise ModelFormatError(
-            f"{path} has classes {classes!r} in 'head_config', but a list of labels of "
-            f"dtype {dtype or 'str, int, float or bool'} was expected."
+            f"{folder / 'config.json'} has no 'head_config': {folder} holds a table "
+            "without a head, which StaticEmbedding.from_pretrained opens."
         )
-    return labels
+    return legacy, legacy, *read_legacy_head(legacy)
+
+

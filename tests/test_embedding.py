@@ -219,6 +219,20 @@ def test_rows_and_weights_are_looked_up_by_token():
     assert_array_equal(weights, [6, 7, 7])
 
 
+def test_a_text_of_ten_thousand_words_has_the_mean_of_their_vectors():
+    words = [f"w{i}\U0001f98a{i % 7}中" for i in range(10_000)]
+    vectors = np.random.default_rng(0).normal(size=(10_001, 4)).astype(np.float32)
+    tokenizer = words_tokenizer(*words)
+    tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    embedding = StaticEmbedding(vectors, tokenizer, max_length=None)
+    text = " ".join([*words, "\x00", "\ud800", "a" * 1_000_000])
+    expected = vectors[1:].mean(axis=0, dtype=np.float64)
+    for _ in range(2):
+        encoded = embedding.encode([text, "", text])
+        assert_allclose(encoded[[0, 2]], [expected, expected], rtol=0, atol=1e-6)
+        assert_array_equal(encoded[1], 0)
+
+
 # Immutability
 
 
@@ -427,9 +441,22 @@ def test_what_is_of_another_type_is_a_type_error(arguments, message):
         StaticEmbedding(**{"vectors": THREE, "tokenizer": GOOD_BAD, **arguments})
 
 
-def test_large_finite_values_are_taken():
-    vectors = np.full((3, 2), 3e38, np.float32)
-    assert_array_equal(StaticEmbedding(vectors, GOOD_BAD).vectors, vectors)
+def test_large_values_are_taken_while_sums_over_a_text_hold_them():
+    vectors = np.full((3, 2), 1e15, np.float32)
+    embedding = StaticEmbedding(vectors, GOOD_BAD, normalize=True, max_length=None)
+    assert_array_equal(embedding.vectors, vectors)
+    assert_allclose(embedding.encode(["good bad " * 1000]), [[0.5**0.5, 0.5**0.5]])
+
+
+@pytest.mark.parametrize("arrays", [(3e38, 1), (2e15, 1), (1e10, 3e10), (1, 3e38)])
+def test_larger_values_are_refused(arrays):
+    vectors, weights = (
+        np.full(shape, v) for shape, v in zip([(3, 2), 3], arrays, strict=True)
+    )
+    with pytest.raises(
+        ValueError, match=r"times weights, holds .* at most was expected"
+    ):
+        StaticEmbedding(vectors, GOOD_BAD, weights=weights)
 
 
 def test_gaps_between_ids_need_rows_of_their_own():

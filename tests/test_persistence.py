@@ -427,6 +427,11 @@ def test_a_wrong_max_length_in_the_config_is_an_error(saved, max_length):
         StaticEmbedding.from_pretrained(saved)
 
 
+def test_normalize_may_be_null(saved):
+    edit_config(saved, normalize=None)
+    assert StaticEmbedding.from_pretrained(saved).normalize is False
+
+
 def test_folders_without_our_entries_are_opened(saved, pipeline, odd_texts):
     config = json.loads((saved / "config.json").read_text("utf8"))
     kept = {"head_config": config["head_config"]}

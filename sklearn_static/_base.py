@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import deepcopy
 from dataclasses import dataclass
 from numbers import Integral, Real
 from pathlib import Path
@@ -17,8 +18,8 @@ from sklearn.utils.validation import check_is_fitted
 from ._architecture import Architecture, import_training
 from ._compat import CallbackSupportMixin, Interval, StrOptions
 from ._head import Head
-from ._target_checks import check_weights
 from ._stamps import StampedMixin
+from ._target_checks import check_weights
 from ._targets import Examples, Targets
 from ._validation import check_texts
 from .embedding import StaticEmbedding, resolve_embedding
@@ -159,7 +160,7 @@ class StaticModelBase(StampedMixin, Architecture, CallbackSupportMixin, BaseEsti
         examples, targets = self._examples(
             X, y, sample_weight, "y", known, reset=not fitted
         )
-        random_state = vars(self).get("_random_state")
+        random_state = deepcopy(vars(self).get("_random_state"))
         if random_state is None:
             random_state = _own_random_state(self.random_state)
         run = _Run(
@@ -172,8 +173,8 @@ class StaticModelBase(StampedMixin, Architecture, CallbackSupportMixin, BaseEsti
             seed=_seed(random_state),
         )
         result, rows = self._train(run, examples, None, None)
-        self._accept(run, result, rows, self.history_ if fitted else [])
-        self._random_state, self._moments = random_state, result.moments
+        history = self.history_ if fitted else []
+        self._accept(run, result, rows, history, random_state=random_state)
         return self
 
     def _start_embedding(self, go_on: bool) -> StaticEmbedding:
@@ -283,25 +284,34 @@ class StaticModelBase(StampedMixin, Architecture, CallbackSupportMixin, BaseEsti
         return training.fine_tune(start, datasets[0], valid_dataset, settings), rows
 
     def _accept(
-        self, run: _Run, result: FitResult, rows: np.ndarray, history: list[Any]
+        self,
+        run: _Run,
+        result: FitResult,
+        rows: np.ndarray,
+        history: list[Any],
+        random_state: np.random.RandomState | None = None,
     ) -> None:
-        """Take over the outcome of a run: only here does the estimator change."""
+        """Take over the outcome of a run: only here does the estimator change.
+
+        It does so in one step, in which no Ctrl-C can come between two attributes.
+        """
         scores = [_goodness(row) for row in result.history if "valid_loss" in row]
-        for name, value in self._learned(result.module, run, rows).items():
-            setattr(self, name, value)
-        self.history_ = [*history, *result.history]
-        self.n_iter_ = len(self.history_)
-        self.best_epoch_ = len(history) + result.best_epoch
-        self.loss_curve_ = [row["train_loss"] for row in self.history_]
-        self.validation_scores_ = scores or None
-        self.best_validation_score_ = max(scores, default=None)
-        self._targets = run.targets
-        self._state = {
-            name: value.numpy()
-            for name, value in result.module.state_dict().items()
-            if name != "table"
+        history = [*history, *result.history]
+        state = result.module.state_dict()
+        learned = {
+            **self._learned(result.module, run, rows),
+            "history_": history,
+            "n_iter_": len(history),
+            "best_epoch_": len(history) - len(result.history) + result.best_epoch,
+            "loss_curve_": [row["train_loss"] for row in history],
+            "validation_scores_": scores or None,
+            "best_validation_score_": max(scores, default=None),
+            "_targets": run.targets,
+            "_state": {k: v.numpy() for k, v in state.items() if k != "table"},
+            "_random_state": random_state,
+            "_moments": result.moments,
         }
-        self._random_state = self._moments = None
+        self.__dict__.update(learned)
 
     def _learned(
         self, module: StaticModule, run: _Run, rows: np.ndarray

@@ -6,36 +6,50 @@ The policy is that of model2vec's inference, so that its vectors come out again:
 2. it is tokenized without special tokens and cut to ``max_length`` tokens,
 3. unknown tokens are dropped.
 
+Tables of sentence-transformers are used under its own: the second step, where there is
+a ``max_length``, and neither of the others.
+
 Texts are full of words seen before, so where a tokenizer never looks across a space
 (:func:`splits_at_spaces`), each distinct space-delimited chunk is tokenized once and
-remembered. The chunks of a text are then looked up and joined, which is exact.
+remembered. The chunks of a text are then looked up and joined, which is exact. Once
+what is remembered takes 50 MB, it is forgotten.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from functools import cached_property
-from itertools import chain, repeat
+from itertools import chain, pairwise
 from numbers import Integral
-from threading import Lock
-from typing import Any, NamedTuple
+from string import printable
+from sys import getsizeof
+from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 from tokenizers import Tokenizer
 
+from ._lazy import lazy
+from ._rust import failures_as
 from ._word_piece import AsciiWordPiece
 
 __all__ = [
     "BagTokenizer",
+    "Convention",
     "TokenBags",
     "check_max_length",
     "copied",
     "splits_at_spaces",
 ]
 
-_MEMORY_BUDGET = 8_000_000
+Convention = Literal["model2vec", "sentence-transformers"]
+"""Whose way of making tokens out of texts."""
+
+_MEMORY_BUDGET = 50_000_000
+# Beyond the objects themselves: a place in the dict, and what allocating rounds up.
+_ENTRY_BYTES = 80
 _PLAIN_BATCH = 4096
+_TRIAL = f"The quick fox, naïve café; лиса 敏捷 🦊 ᚠᛯ qzxj \0 {' '.join(printable)}"
+"""Words and characters of every kind, some of which no vocabulary holds."""
 
 
 class TokenBags(NamedTuple):
@@ -94,9 +108,18 @@ class BagTokenizer:
     Parameters
     ----------
     tokenizer : tokenizers.Tokenizer
-        Taken over: its padding and truncation are switched off.
+        Taken over: its padding, its truncation and the random omission of merges are
+        switched off.
     max_length : int or None
         The most tokens to take of a text, unknown ones counted.
+    convention : {"model2vec", "sentence-transformers"}, default="model2vec"
+        Whose policy to follow: sentence-transformers takes the second step alone.
+
+    Raises
+    ------
+    ValueError
+        If the convention is not known, or the tokenizer fails on a text, for instance
+        because it has no token for what it does not know.
 
     Attributes
     ----------
@@ -105,18 +128,28 @@ class BagTokenizer:
         the number of tokens only where the ids have gaps.
     """
 
-    def __init__(self, tokenizer: Tokenizer, max_length: int | None) -> None:
+    def __init__(
+        self,
+        tokenizer: Tokenizer,
+        max_length: int | None,
+        convention: Convention = "model2vec",
+    ) -> None:
         check_max_length(max_length)
+        _check_convention(convention)
         tokenizer.no_padding()
         tokenizer.no_truncation()
+        _keep_all_merges(tokenizer)
+        _try(tokenizer)
         self.tokenizer = tokenizer
         self.max_length = max_length
-        self.unknown_id = unknown_token_id(tokenizer)
+        self.convention = convention
+        of_model2vec = convention == "model2vec"
+        self.unknown_id = unknown_token_id(tokenizer) if of_model2vec else None
         vocabulary = tokenizer.get_vocab()
         greatest_id = max(vocabulary.values(), default=-1)
         self.n_tokens = max(len(vocabulary), greatest_id + 1)
         self._max_chars = None
-        if max_length is not None:
+        if max_length is not None and of_model2vec:
             median = int(np.median([len(token) for token in vocabulary] or [0]))
             self._max_chars = max_length * median
         self._remembers = splits_at_spaces(tokenizer)
@@ -149,75 +182,58 @@ class BagTokenizer:
         )
 
     def _from_memory(self, texts: Sequence[str]) -> TokenBags:
-        chunks = " ".join(texts).split(" ")
-        memory = self._memory
-        numbers = memory.number(chunks)
-        if memory.cost > _MEMORY_BUDGET:
+        bags = self._memory.bags(texts)
+        if self._memory.n_bytes > _MEMORY_BUDGET:
             self._memory = _ChunkMemory(self.tokenizer)
-        chunks_of_text = np.fromiter(
-            (text.count(" ") + 1 for text in texts), np.int64, len(texts)
-        )
-        return memory.join(numbers, chunks_of_text)
+        return bags
 
 
 class _ChunkMemory:
     """The token ids of every distinct chunk met so far.
 
-    It only grows; its owner replaces it by an empty one when `cost` passes a budget.
-    A chunk's entry is complete before its number can be looked up, so readers need
-    no lock.
+    It only grows; its owner replaces it by an empty one when `n_bytes` passes a budget.
+    Threads share it without a lock, for which a process forked while it is held would
+    wait forever: what two threads learn at once is the same.
 
     Attributes
     ----------
-    cost : int
-        Characters and tokens held, a measure of the bytes taken.
+    n_bytes : int
+        What the chunks and their ids take of the process's memory.
     """
 
     def __init__(self, tokenizer: Tokenizer) -> None:
         self._tokenizer = tokenizer
-        self._lock = Lock()
-        self._numbers: dict[str, int] = {}
-        self._ids = np.empty(1024, np.int32)
-        self._starts = np.empty(1024, np.int64)
-        self._lengths = np.empty(1024, np.int64)
-        self._n_ids = 0
-        self.cost = 0
+        self._rows: dict[str, bytes] = {}
+        self.n_bytes = 0
 
-    def number(self, chunks: list[str]) -> np.ndarray:
-        """The number of each chunk, of shape (n_chunks,); new chunks are learned."""
-        look_up = self._numbers.get
-        numbers = np.fromiter(map(look_up, chunks, repeat(-1)), np.int64, len(chunks))
-        missing = np.flatnonzero(numbers < 0)
-        if len(missing):
-            absent = [chunks[i] for i in missing]
-            self._learn(absent)
-            numbers[missing] = np.fromiter(map(look_up, absent), np.int64, len(absent))
-        return numbers
+    def bags(self, texts: Sequence[str]) -> TokenBags:
+        """The tokens of `texts`, whose new chunks are learned."""
+        rows: list[Any] = [self._row(text) for text in texts]
+        new = [i for i, row in enumerate(rows) if row is None]
+        if new:
+            self._learn([texts[i] for i in new])
+            for i in new:
+                rows[i] = self._row(texts[i])
+        ids = np.frombuffer(bytearray().join(rows), np.int32)
+        n_bytes = np.fromiter(map(len, rows), np.int64, len(rows))
+        return TokenBags.from_lengths(ids, n_bytes // ids.itemsize)
 
-    def join(self, numbers: np.ndarray, chunks_of_text: np.ndarray) -> TokenBags:
-        """The tokens of the chunks, `chunks_of_text[i]` of which make up text ``i``."""
-        lengths = self._lengths[numbers]
-        n_before = np.zeros(len(numbers) + 1, np.int64)
-        np.cumsum(lengths, out=n_before[1:])
-        shift = self._starts[numbers] - n_before[:-1]
-        ids = self._ids[np.repeat(shift, lengths) + np.arange(n_before[-1])]
-        offsets = np.zeros(len(chunks_of_text) + 1, np.int64)
-        np.cumsum(chunks_of_text, out=offsets[1:])
-        return TokenBags(ids, n_before[offsets])
+    def _row(self, text: str) -> bytes | None:
+        """The ids of a text's tokens, one after the other; None if a chunk is new."""
+        try:
+            return b"".join(map(self._rows.__getitem__, text.split(" ")))
+        except KeyError:
+            return None
 
-    def _learn(self, chunks: list[str]) -> None:
-        with self._lock:
-            new = [c for c in dict.fromkeys(chunks) if c not in self._numbers]
-            if not new:
-                return
-            ids, offsets = self._tokenize(new)
-            n_known, n_ids = len(self._numbers), self._n_ids
-            self._ids = _extended(self._ids, n_ids, ids)
-            self._starts = _extended(self._starts, n_known, offsets[:-1] + n_ids)
-            self._lengths = _extended(self._lengths, n_known, np.diff(offsets))
-            self._n_ids += len(ids)
-            self.cost += sum(map(len, new)) + 24 * len(new) + len(ids)
-            self._numbers.update({c: n_known + i for i, c in enumerate(new)})
+    def _learn(self, texts: Sequence[str]) -> None:
+        chunks = dict.fromkeys(" ".join(texts).split(" "))
+        new = [chunk for chunk in chunks if chunk not in self._rows]
+        ids, offsets = self._tokenize(new)
+        data, ends = ids.tobytes(), (offsets * ids.itemsize).tolist()
+        rows = [data[start:end] for start, end in pairwise(ends)]
+        n_bytes = sum(map(getsizeof, chain(new, rows))) + _ENTRY_BYTES * len(new)
+        self.n_bytes += n_bytes
+        self._rows.update(zip(new, rows, strict=True))
 
     def _tokenize(self, chunks: list[str]) -> TokenBags:
         """The tokens of new chunks, by the library where there is no shorter way."""
@@ -232,21 +248,10 @@ class _ChunkMemory:
                 rows[i] = part.tolist()
         return TokenBags.from_rows(rows)
 
-    @cached_property
+    @lazy
     def _word_piece(self) -> AsciiWordPiece | None:
         applies = AsciiWordPiece.applies_to(self._tokenizer)
         return AsciiWordPiece(self._tokenizer) if applies else None
-
-
-def _extended(array: np.ndarray, n_used: int, values: np.ndarray) -> np.ndarray:
-    """`array` with `values` after its first `n_used` entries, moved if it is full."""
-    n_needed = n_used + len(values)
-    if n_needed > len(array):
-        grown = np.empty(max(n_needed, 2 * len(array)), array.dtype)
-        grown[:n_used] = array[:n_used]
-        array = grown
-    array[n_used:n_needed] = values
-    return array
 
 
 def copied(tokenizer: Any) -> Tokenizer:
@@ -274,16 +279,42 @@ def check_max_length(max_length: Any) -> None:
         )
 
 
+def _check_convention(convention: Any) -> None:
+    if convention not in get_args(Convention):
+        raise ValueError(
+            f"convention is {convention!r}, but one of {list(get_args(Convention))} "
+            "was expected."
+        )
+
+
+def _keep_all_merges(tokenizer: Tokenizer) -> None:
+    model: Any = tokenizer.model
+    if getattr(model, "dropout", None) is not None:
+        model.dropout = None
+
+
+def _try(tokenizer: Tokenizer) -> None:
+    # Alone, not as a batch, for which the library would start its threads.
+    with failures_as(ValueError, "The tokenizer fails on ordinary text"):
+        tokenizer.encode(_TRIAL, add_special_tokens=False)
+
+
 def tokenize(tokenizer: Tokenizer, texts: Sequence[str]) -> TokenBags:
     """All token ids of `texts`, unknown ones too, without special tokens.
 
     Lone surrogates, which are no characters, count as U+FFFD.
+
+    Raises
+    ------
+    ValueError
+        If the tokenizer fails on a text.
     """
-    try:
-        encodings = tokenizer.encode_batch_fast(texts, add_special_tokens=False)
-    except TypeError:
-        texts = [_without_lone_surrogates(text) for text in texts]
-        encodings = tokenizer.encode_batch_fast(texts, add_special_tokens=False)
+    with failures_as(ValueError, "The tokenizer fails on a text"):
+        try:
+            encodings = tokenizer.encode_batch_fast(texts, add_special_tokens=False)
+        except TypeError:
+            texts = [_without_lone_surrogates(text) for text in texts]
+            encodings = tokenizer.encode_batch_fast(texts, add_special_tokens=False)
     return TokenBags.from_rows([encoding.ids for encoding in encodings])
 
 
@@ -306,6 +337,7 @@ _SPACE_BLIND_NORMALIZERS = {
     *("NFC", "NFD", "NFKC", "NFKD"),
 }
 _SPACE_SPLITTERS = {"BertPreTokenizer", "Whitespace", "WhitespaceSplit"}
+_PLAIN_PROCESSORS = {"BertProcessing", "RobertaProcessing", "ByteLevel"}
 
 
 def splits_at_spaces(tokenizer: Tokenizer) -> bool:
@@ -313,29 +345,44 @@ def splits_at_spaces(tokenizer: Tokenizer) -> bool:
 
     True only where this is proven: the normalizer changes no character because of one
     beyond a space, the pre-tokenizer always splits at a space and drops it, the model
-    is not random, and no added token contains white space.
+    is not random, the post-processor repeats and drops nothing, and no added token is
+    empty or contains white space.
     """
     normalizers = _flat(tokenizer.normalizer, "normalizers")
     pre_tokenizers = _flat(tokenizer.pre_tokenizer, "pretokenizers")
+    processors = _flat(tokenizer.post_processor, "processors")
     return (
         all(part["type"] in _SPACE_BLIND_NORMALIZERS for part in normalizers)
         and bool(pre_tokenizers)
         and all(part["type"] in _SPACE_SPLITTERS for part in pre_tokenizers)
+        and all(map(_only_adds_special_tokens, processors))
         and getattr(tokenizer.model, "dropout", None) is None
-        and not any(map(str.isspace, _added_characters(tokenizer)))
+        and all(map(_is_one_chunk, _added_contents(tokenizer)))
     )
 
 
-def _added_characters(tokenizer: Tokenizer) -> Iterator[str]:
-    """Every character of the added tokens, as they stand and normalised.
+def _added_contents(tokenizer: Tokenizer) -> Iterator[str]:
+    """The contents of the added tokens, as they stand and normalised.
 
     Normalisers make spaces out of other characters, a tab for instance, so that a token
-    that was added with a tab is found where a text has a space.
+    that was added with a tab is found where a text has a space. One of which they leave
+    nothing is found between any two characters.
     """
     for token in tokenizer.get_added_tokens_decoder().values():
-        yield from token.content
+        yield token.content
         if tokenizer.normalizer is not None:
-            yield from tokenizer.normalizer.normalize_str(token.content)
+            yield tokenizer.normalizer.normalize_str(token.content)
+
+
+def _is_one_chunk(content: str) -> bool:
+    return bool(content) and not any(map(str.isspace, content))
+
+
+def _only_adds_special_tokens(processor: dict[str, Any]) -> bool:
+    if processor["type"] != "TemplateProcessing":
+        return processor["type"] in _PLAIN_PROCESSORS
+    sequences = [part["Sequence"] for part in processor["single"] if "Sequence" in part]
+    return [sequence["id"] for sequence in sequences] == ["A"]
 
 
 def _flat(component: Any, key: str) -> list[dict[str, Any]]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from copy import deepcopy
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from importlib.resources import files as package_files
 from pathlib import Path
 from typing import Any, Literal
@@ -17,8 +17,7 @@ from . import hub
 from ._arrays import check_fit, frozen, frozen_or_none
 from ._folders import FolderMixin
 from ._pooling import pool
-from ._table_format import DEFAULT_MAX_LENGTH, StoredTable, further_entries, read_table
-from ._tokens import BagTokenizer, TokenBags, check_max_length, copied
+from ._lazy import lazy
 from ._stamps import checked, stamped
 from ._table_format import DEFAULT_MAX_LENGTH, StoredTable, further_entries, read_table
 from ._tokens import BagTokenizer, Convention, TokenBags, check_max_length, copied
@@ -71,7 +70,8 @@ class StaticEmbedding(FolderMixin):
         If a parameter is of another type than described.
     ValueError
         If the shapes do not fit each other or the tokenizer, if an index of `mapping`
-        is out of range, or a value not finite.
+        is out of range, a value not finite or above 1e15, or if the tokenizer fails on
+        ordinary text.
 
     See Also
     --------
@@ -90,6 +90,8 @@ class StaticEmbedding(FolderMixin):
     .. [1] S. Tulkens and T. van Dongen, "Model2Vec: Fast State-of-the-Art Static
        Embeddings", 2024, https://github.com/MinishLab/model2vec.
 
+    .. [2] N. Reimers and I. Gurevych, "Sentence-BERT: Sentence Embeddings using Siamese
+       BERT-Networks", EMNLP 2019, https://www.sbert.net.
     Examples
     --------
     >>> from sklearn_static import StaticEmbedding
@@ -115,9 +117,9 @@ class StaticEmbedding(FolderMixin):
         max_length: int | None = DEFAULT_MAX_LENGTH,
         metadata: Mapping[str, Any] | None = None,
     ) -> None:
+        convention: Convention = "model2vec",
         self._init(
             StoredTable(
-        convention: Convention = "model2vec",
                 *(vectors, copied(tokenizer), weights, mapping),
                 *(bool(normalize), max_length, further_entries(metadata), convention),
             )
@@ -247,14 +249,14 @@ class StaticEmbedding(FolderMixin):
         return self._bag_tokenizer.max_length
 
     @property
-    def metadata(self) -> dict[str, Any]:
-        """A copy of the further entries of ``config.json``."""
-    @property
     def convention(self) -> Convention:
         """Whose way of making tokens out of texts is followed."""
         return self._bag_tokenizer.convention
 
         return deepcopy(self._metadata)
+    @property
+    def metadata(self) -> dict[str, Any]:
+        """A copy of the further entries of ``config.json``."""
 
     @property
     def tokenizer(self) -> Tokenizer:
@@ -302,14 +304,16 @@ class StaticEmbedding(FolderMixin):
         ------
         TypeError, ValueError
             If `texts` is not as described; the message names the first offender. If
-            `batch_size` is not positive.
+            `batch_size` is not positive, or the tokenizer fails on a text.
         """
         if batch_size < 1:
             raise ValueError(f"batch_size is {batch_size}, but 1 or more was expected.")
         checked = check_texts(texts, handle_missing=handle_missing)
         out = np.empty((len(checked), self.n_dimensions), np.float32)
-        starts = range(0, len(checked), batch_size)
-        for start in tqdm(starts, "encode", disable=not show_progress_bar):
+        starts: Iterable[int] = range(0, len(checked), batch_size)
+        if show_progress_bar:
+            starts = tqdm(starts, "encode")
+        for start in starts:
             batch = checked[start : start + batch_size]
             out[start : start + batch_size] = self.pool(self.tokenize(batch))
         return out
@@ -425,7 +429,7 @@ class StaticEmbedding(FolderMixin):
             embedding._weights = None
         return embedding
 
-    @cached_property
+    @lazy
     def _matrix(self) -> np.ndarray:
         """The table that is pooled from: float32, weights included where rows allow."""
         matrix = self.vectors.astype(np.float32, copy=False)

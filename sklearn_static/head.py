@@ -15,6 +15,8 @@ from ._validation import check_embeddings
 
 __all__ = ["StaticHeadClassifier", "StaticHeadRegressor"]
 
+# Hidden layers are wide: those of all texts at once would outweigh the embeddings.
+_BATCH = 4096
 
 
 class _FrozenHead(StampedMixin, BaseEstimator):
@@ -40,7 +42,10 @@ class _FrozenHead(StampedMixin, BaseEstimator):
         return self
 
     def _scores(self, X: Any) -> np.ndarray:
-        return self.head(check_embeddings(X)).astype(np.float64)
+        X = check_embeddings(X)
+        starts = range(0, max(len(X), 1), _BATCH)
+        parts = [self.head(X[start : start + _BATCH]) for start in starts]
+        return np.concatenate(parts, dtype=np.float64)
 
     def __sklearn_is_fitted__(self) -> bool:
         return True

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 from tokenizers import (
     AddedToken,
+    Regex,
     Tokenizer,
     models,
     normalizers,
@@ -182,6 +183,33 @@ def test_memory_is_not_used_where_texts_are_not_split_at_spaces(parts):
     assert not splits_at_spaces(with_parts(*parts))
 
 
+@pytest.mark.parametrize("added", ["\x00", "\xad", "\u0301"])
+def test_memory_is_not_used_where_an_added_token_normalises_to_nothing(added):
+    assert splits_at_spaces(with_parts(None, BERT, [added]))
+    assert not splits_at_spaces(with_parts(normalizers.BertNormalizer(), BERT, [added]))
+
+
+TEMPLATES = {
+    "$A": True,
+    "[UNK] $A a": True,
+    "$A $A": False,
+    "[UNK]": False,
+}
+
+
+@pytest.mark.parametrize("template", TEMPLATES)
+def test_memory_is_not_used_where_the_template_repeats_or_drops_the_text(template):
+    tokenizer = with_parts(None, BERT)
+    known = [("[UNK]", 0), ("a", tokenizer.token_to_id("a"))]
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single=template, pair="$A $B", special_tokens=known
+    )
+    assert splits_at_spaces(tokenizer) == TEMPLATES[template]
+    bag_tokenizer = BagTokenizer(tokenizer, None)
+    texts = ["new york a b", "c", ""]
+    assert_same_bags(bag_tokenizer(texts), bag_tokenizer._plain(texts))
+
+
 def test_memory_is_not_used_where_merges_are_dropped_at_random():
     tokenizer = Tokenizer(models.BPE({"a": 0}, [], dropout=0.5))
     tokenizer.pre_tokenizer = BERT
@@ -213,6 +241,68 @@ def test_plain_tokenizers_give_the_tokens_of_single_calls(tokenizer, odd_texts):
         assert bags.ids[bags.offsets[i] : bags.offsets[i + 1]].tolist() == expected
 
 
+LARGE = {
+    "a word of a million letters": "a" * 1_000_000,
+    "a word of a million kinds of characters": "aé中\U0001f98a\u0301" * 200_000,
+    "a million NULs": "\x00" * 1_000_000,
+    "a million lone surrogates": "\ud800" * 1_000_000,
+    "a million spaces": " " * 1_000_000,
+    "ten thousand words": " ".join(f"{i:x}new{i % 7}" for i in range(10_000)),
+    "a word of every plane": "".join(chr(65 + 4096 * i) for i in range(272)),
+}
+
+
+@pytest.mark.parametrize("text", LARGE.values(), ids=LARGE)
+def test_memory_is_exact_for_large_texts(text):
+    bag_tokenizer = BagTokenizer(with_parts(normalizers.BertNormalizer(), BERT), None)
+    texts = [text, f"new {text} york", text[:999]]
+    expected = bag_tokenizer._plain(texts)
+    for _ in range(2):
+        assert_same_bags(bag_tokenizer._from_memory(texts), expected)
+
+
+@pytest.mark.parametrize("text", LARGE.values(), ids=LARGE)
+def test_large_texts_have_the_tokens_of_their_beginning(tokenizer, text):
+    bag_tokenizer = BagTokenizer(tokenizer, 5)
+    beginning = text[: bag_tokenizer._max_chars]
+    assert_same_bags(bag_tokenizer([text, "a"]), bag_tokenizer([beginning, "a"]))
+
+
+# Tokenizers that fail
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        models.WordLevel({"a": 0}, unk_token="[UNK]"),
+        models.WordPiece({"a": 0}, unk_token="[UNK]"),
+        models.BPE({"a": 0}, [], unk_token="[UNK]"),
+        models.Unigram([("a", -1.0)]),
+    ],
+    ids=lambda model: type(model).__name__,
+)
+def test_a_tokenizer_without_a_token_for_the_unknown_is_refused(model):
+    tokenizer = Tokenizer(model)
+    tokenizer.add_special_tokens(["[UNK]"])
+    with pytest.raises(ValueError, match="fails on ordinary text"):
+        BagTokenizer(tokenizer, None)
+
+
+def test_a_panic_of_the_library_is_a_value_error():
+    tokenizer = words_tokenizer("a")
+    tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex("(a|aa)+$"), "isolated")
+    bag_tokenizer = BagTokenizer(tokenizer, None)
+    assert_array_equal(bag_tokenizer(["a"]).ids, [1])
+    with pytest.raises(ValueError, match="The tokenizer fails on a text: PanicExc"):
+        bag_tokenizer(["a" * 300 + "b"])
+    assert_array_equal(bag_tokenizer(["a"]).ids, [1])
+
+
+def test_merges_are_not_omitted_at_random():
+    tokenizer = Tokenizer(models.BPE({"a": 0, "aa": 1}, [("a", "a")], dropout=0.5))
+    assert_array_equal(BagTokenizer(tokenizer, None)(["a" * 100]).ids, [1] * 50)
+
+
 # Invariance
 
 
@@ -236,16 +326,16 @@ def test_plain_path_may_take_several_batches(monkeypatch, odd_texts):
 
 
 def test_full_memory_is_replaced_and_stays_exact(monkeypatch, plain_texts):
-    monkeypatch.setattr(_tokens, "_MEMORY_BUDGET", 300)
+    monkeypatch.setattr(_tokens, "_MEMORY_BUDGET", 5000)
     bag_tokenizer = BagTokenizer(with_parts(None, BERT), None)
-    costs = []
+    sizes = []
     for _ in range(3):
         for text in plain_texts:
             expected = bag_tokenizer._plain([text])
             assert_same_bags(bag_tokenizer._from_memory([text]), expected)
-            costs.append(bag_tokenizer._memory.cost)
-    assert max(costs) <= 300
-    assert costs.count(0) > 1
+            sizes.append(bag_tokenizer._memory.n_bytes)
+    assert 2500 < max(sizes) <= 5000
+    assert sizes.count(0) > 1
 
 
 def test_memory_stays_exact_as_it_grows():
@@ -255,19 +345,18 @@ def test_memory_stays_exact_as_it_grows():
     batches += [[f"{a}{a}{b}" for b in letters] for a in "abcdefghijklmnop"]
     for batch in batches * 2:
         assert_same_bags(bag_tokenizer._from_memory(batch), bag_tokenizer._plain(batch))
-    # Room is made for 1,024 at first, and for twice as many whenever it is full.
-    assert len(bag_tokenizer._memory._numbers) > 1024
+    assert len(bag_tokenizer._memory._rows) > 1024
 
 
 def test_memory_keeps_what_it_has_met(plain_texts):
     bag_tokenizer = BagTokenizer(with_parts(None, BERT), None)
     bag_tokenizer(plain_texts)
-    cost = bag_tokenizer._memory.cost
+    n_bytes = bag_tokenizer._memory.n_bytes
     bag_tokenizer(plain_texts[::-1])
-    assert bag_tokenizer._memory.cost == cost > 0
+    assert bag_tokenizer._memory.n_bytes == n_bytes > 0
 
 
-@pytest.mark.parametrize("budget", [500, 8_000_000])
+@pytest.mark.parametrize("budget", [500, 50_000_000])
 def test_threads_share_a_memory(monkeypatch, budget):
     monkeypatch.setattr(_tokens, "_MEMORY_BUDGET", budget)
     bag_tokenizer = BagTokenizer(with_parts(None, BERT), None)

@@ -4,17 +4,20 @@ It is entered from inside ``fit`` and ``partial_fit``, through
 :func:`sklearn_static._architecture.import_training`, so that nothing else needs torch.
 """
 
-from torch import Tensor
-from torch.nn import Module
+from .._imports import without_traces
 
-from .batches import BagDataset, compact
-from .callbacks import SklearnCallbacks
-from .encoding import encode_with
-from .fitting import FitResult, FitSettings, Start, fine_tune
-from .freezing import freeze_head
-from .losses import criterion
-from .module import StaticModule, mean_embedding, mlp_head
-from .moments import AdamMoments
+with without_traces():
+    from torch import Tensor
+    from torch.nn import Module
+
+    from .batches import BagDataset, compact
+    from .callbacks import SklearnCallbacks
+    from .encoding import encode_with
+    from .fitting import FitResult, FitSettings, Start, fine_tune
+    from .freezing import freeze_head
+    from .losses import criterion
+    from .module import StaticModule, mean_embedding, mlp_head
+    from .moments import AdamMoments
 
 __all__ = [
     "AdamMoments",

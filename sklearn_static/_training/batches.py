@@ -10,6 +10,7 @@ import torch
 from torch.utils.data import Dataset
 
 from .._tokens import TokenBags
+from .forks import one_thread_in_forks
 
 __all__ = ["BagBatches", "BagDataset", "compact"]
 
@@ -89,6 +90,7 @@ class BagDataset(Dataset):
         return other
 
 
+@one_thread_in_forks()
 def compact(
     datasets: Sequence[BagDataset], n_rows: int
 ) -> tuple[np.ndarray, list[BagDataset]]:

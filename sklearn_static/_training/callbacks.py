@@ -13,6 +13,8 @@ from skorch.callbacks import Callback
 from torch import nn
 from tqdm.auto import tqdm
 
+from .._arrays import LARGEST
+
 __all__ = [
     "BestEpoch",
     "EpochProgress",
@@ -30,17 +32,25 @@ class StopTraining(Exception):
 
 
 class StopOnNonFinite(Callback):
-    """Raise ValueError when the training loss is no longer finite."""
+    """Raise ValueError when a loss is not finite, or a parameter beyond use."""
 
     def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
-        """Look at the epoch's loss."""
-        loss = net.history[-1, "train_loss"]
-        if not math.isfinite(loss):
-            raise ValueError(
-                f"Training diverged: the loss of epoch {len(net.history)} is {loss}. "
-                f"Lower the learning rate, lr={net.lr}, or look for extreme values in "
-                "the targets or sample weights."
-            )
+        """Look at the epoch's losses, and at what the last step made of the module."""
+        row = net.history[-1]
+        epoch = row["epoch"]
+        for name, words in (("train_loss", "loss"), ("valid_loss", "validation loss")):
+            if not math.isfinite(row.get(name, 0)):
+                raise _diverged(net, f"the {words} of epoch {epoch} is {row[name]}")
+        for name, parameter in net.module_.named_parameters():
+            if parameter.requires_grad and not (parameter.abs() <= LARGEST).all():
+                raise _diverged(net, f"{name} is out of bounds after epoch {epoch}")
+
+
+def _diverged(net: Any, symptom: str) -> ValueError:
+    return ValueError(
+        f"Training diverged: {symptom}. Lower the learning rate, lr={net.lr}, or look "
+        "for extreme values in the targets or sample weights."
+    )
 
 
 class BestEpoch(Callback):

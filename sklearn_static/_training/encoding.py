@@ -6,11 +6,13 @@ import numpy as np
 import torch
 
 from .batches import BagDataset
+from .forks import one_thread_in_forks
 from .module import StaticModule
 
 __all__ = ["encode_with"]
 
 
+@one_thread_in_forks()
 def encode_with(
     module: StaticModule, dataset: BagDataset, batch_size: int = 1024
 ) -> np.ndarray:

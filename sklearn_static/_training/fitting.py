@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from importlib import import_module
 from threading import RLock
 from typing import Any
 
@@ -14,8 +17,10 @@ from skorch.callbacks import EpochTimer
 from skorch.helper import predefined_split
 from torch import nn
 
+from .._imports import without_traces
 from .batches import BagDataset
 from .callbacks import BestEpoch, EpochProgress, StopOnNonFinite, StopTraining
+from .forks import one_thread_in_forks
 from .module import StaticModule
 from .moments import AdamMoments
 from .net import StaticNet
@@ -24,6 +29,16 @@ __all__ = ["FitResult", "FitSettings", "Start", "fine_tune"]
 
 # All threads of a process share torch's global generator, so they take turns with it.
 _GLOBAL_GENERATOR = RLock()
+
+
+def _renew_lock() -> None:
+    """In a fork, the thread that may hold the lock does not live on."""
+    global _GLOBAL_GENERATOR
+    _GLOBAL_GENERATOR = RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew_lock)
 
 
 @dataclass(frozen=True)
@@ -107,6 +122,7 @@ class FitResult:
     moments: AdamMoments | None
 
 
+@one_thread_in_forks()
 def fine_tune(
     start: Start,
     train: BagDataset,
@@ -131,6 +147,7 @@ def fine_tune(
     -------
     result : FitResult
     """
+    _prepare_for_optimizers()
     devices = _cuda_devices(settings.device)
     with _GLOBAL_GENERATOR, torch.random.fork_rng(devices=devices):
         torch.manual_seed(settings.seed)
@@ -157,6 +174,13 @@ def fine_tune(
         best_epoch=len(rows) if best.state is None else best.epoch,
         moments=moments,
     )
+
+
+def _prepare_for_optimizers() -> None:
+    """Import what the first optimizer of a process would import in its own way."""
+    if "torch._dynamo" not in sys.modules:
+        with without_traces():
+            import_module("torch._dynamo")
 
 
 def _run(net: StaticNet, train: BagDataset) -> None:

@@ -128,7 +128,8 @@ class Teacher:
         """
         pooled = []
         batches = _batches_of_equal_length([len(ids) for ids in tokens], batch_size)
-        for rows in tqdm(batches, "teacher", disable=not show_progress_bar):
+        shown = tqdm(batches, "teacher") if show_progress_bar else batches
+        for rows in shown:
             ids = [[*self._prefix, *tokens[i], *self._suffix] for i in rows]
             pooled.append(self._pool(ids))
         embeddings = np.concatenate(pooled)

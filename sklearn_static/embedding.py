@@ -15,9 +15,10 @@ from tqdm.auto import tqdm
 
 from . import hub
 from ._arrays import check_fit, frozen, frozen_or_none
+from ._compression import compressed
 from ._folders import FolderMixin
-from ._pooling import pool
 from ._lazy import lazy
+from ._pooling import pool
 from ._stamps import checked, stamped
 from ._table_format import DEFAULT_MAX_LENGTH, StoredTable, further_entries, read_table
 from ._tokens import BagTokenizer, Convention, TokenBags, check_max_length, copied
@@ -89,9 +90,9 @@ class StaticEmbedding(FolderMixin):
     ----------
     .. [1] S. Tulkens and T. van Dongen, "Model2Vec: Fast State-of-the-Art Static
        Embeddings", 2024, https://github.com/MinishLab/model2vec.
-
     .. [2] N. Reimers and I. Gurevych, "Sentence-BERT: Sentence Embeddings using Siamese
        BERT-Networks", EMNLP 2019, https://www.sbert.net.
+
     Examples
     --------
     >>> from sklearn_static import StaticEmbedding
@@ -116,8 +117,8 @@ class StaticEmbedding(FolderMixin):
         normalize: bool = False,
         max_length: int | None = DEFAULT_MAX_LENGTH,
         metadata: Mapping[str, Any] | None = None,
-    ) -> None:
         convention: Convention = "model2vec",
+    ) -> None:
         self._init(
             StoredTable(
                 *(vectors, copied(tokenizer), weights, mapping),
@@ -253,10 +254,10 @@ class StaticEmbedding(FolderMixin):
         """Whose way of making tokens out of texts is followed."""
         return self._bag_tokenizer.convention
 
-        return deepcopy(self._metadata)
     @property
     def metadata(self) -> dict[str, Any]:
         """A copy of the further entries of ``config.json``."""
+        return deepcopy(self._metadata)
 
     @property
     def tokenizer(self) -> Tokenizer:
@@ -396,6 +397,55 @@ class StaticEmbedding(FolderMixin):
         embedding._check()
         return embedding
 
+    def compress(
+        self,
+        texts: Any = None,
+        *,
+        dtype: str | None = None,
+        dimensions: int | None = None,
+        min_df: int = 1,
+    ) -> StaticEmbedding:
+        """A smaller embedding that gives nearly the same similarities.
+
+        Parameters
+        ----------
+        texts : list, tuple, array, Series or one-column frame of str, default=None
+            Texts like those to come, such as those that were trained on. Tokens that
+            do not occur in them share a row with the token most like them. None
+            leaves every token its row.
+        dtype : {"float32", "float16", "int8"}, default=None
+            What the table is stored as; None is as it is. An int8 row has a scale of
+            its own, kept among the weights. Embeddings stay float32.
+        dimensions : int, default=None
+            How many dimensions to keep: those of the largest singular values of the
+            embeddings of `texts` or, without texts, of the table. None keeps all.
+        min_df : int, default=1
+            How many of `texts` a token has to occur in to keep a row of its own.
+
+        Returns
+        -------
+        embedding : StaticEmbedding
+
+        Raises
+        ------
+        TypeError, ValueError
+            If a parameter is not as described, no token occurs in `min_df` texts, or
+            float16 cannot hold a value.
+
+        See Also
+        --------
+        StaticPipeline.compress : The same for a table below a trained head.
+
+        Examples
+        --------
+        >>> from sklearn_static import StaticEmbedding
+        >>> embedding = StaticEmbedding.from_pretrained("default")
+        >>> texts = ["a good film", "a bad film"]
+        >>> embedding.compress(texts, dimensions=64)
+        StaticEmbedding(n_tokens=29524, n_dimensions=64, dtype=int8, ...)
+        """
+        return compressed(self, texts, dtype, dimensions, min_df).embedding
+
     def for_training(self, *, rescale: bool = True) -> StaticEmbedding:
         """The same with a float32 table to start training from.
 
@@ -463,6 +513,7 @@ class StaticEmbedding(FolderMixin):
         return stamped({**table._asdict(), "tokenizer": table.tokenizer.to_str()})
 
     def __setstate__(self, state: dict[str, Any]) -> None:
+        state = checked(state, type(self).__name__)
         tokenizer = Tokenizer.from_str(state["tokenizer"])
         self._init(StoredTable(**{**state, "tokenizer": tokenizer}), copy=False)
 
@@ -498,4 +549,3 @@ def _bundled() -> StaticEmbedding:
 
 def _bundled_folder() -> Path:
     return Path(str(package_files(__package__))) / "models" / "default"
-        state = checked(state, type(self).__name__)

@@ -10,21 +10,18 @@ beside the checkout).
 from __future__ import annotations
 
 import argparse
-import gzip
 import json
-import os
 import warnings
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
+from reference import POTION, check_there, read
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import accuracy_score, f1_score
 
-CHECKOUT = Path(__file__).parents[2]
-SHARED = Path(os.environ.get("SKLEARN_STATIC_SHARED", CHECKOUT.parent / "shared"))
 DISTILLED_ON = ("subj", "senteval_cr", "ag_news", "massive_scenario")
 BUNDLED_ON = (
     *("ade_dedup", "ag_news", "amazon_counterfactual", "bbc", "hatespeech_offensive"),
@@ -65,18 +62,13 @@ def bundled() -> Encode:
 def potion() -> Encode:
     from model2vec import StaticModel
 
-    return StaticModel.from_pretrained(SHARED / "models" / "potion-base-8M").encode
-
-
-def read(name: str, split: str) -> tuple[list[str], np.ndarray]:
-    with gzip.open(SHARED / "data" / name / f"{split}.jsonl.gz", "rt") as file:
-        rows = [json.loads(line) for line in file]
-    return [row["text"] for row in rows], np.array([row["label"] for row in rows])
+    return StaticModel.from_pretrained(POTION).encode
 
 
 def score(name: str, encode: Encode) -> dict[str, list[float]]:
     """Macro-F1 and accuracy in percent, each of as many runs as there are seeds."""
     texts, labels = read(name, "train")
+    labels = np.asarray(labels)
     texts_test, labels_test = read(name, "test")
     embedded_test = encode(texts_test)
     scores: dict[str, list[float]] = {"macro_f1": [], "accuracy": []}
@@ -125,6 +117,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--output", type=Path, help="where to write the scores as JSON")
     output = parser.parse_args().output
+    check_there([*DISTILLED_ON, *BUNDLED_ON])
     distilled = compare(
         DISTILLED_ON,
         {

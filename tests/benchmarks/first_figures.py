@@ -12,7 +12,6 @@ where its extra `train` is installed. Run it on a machine that does nothing else
 from __future__ import annotations
 
 import argparse
-import gzip
 import json
 import os
 import platform
@@ -30,15 +29,13 @@ import joblib
 import numpy as np
 import skorch  # noqa: F401  imported before anything is timed
 import torch
+from reference import POTION, check_there, read
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
 from sklearn_static import StaticClassifier, StaticPipeline, __version__
 
-CHECKOUT = Path(__file__).parents[2]
-SHARED = Path(os.environ.get("SKLEARN_STATIC_SHARED", CHECKOUT.parent / "shared"))
-POTION = SHARED / "models" / "potion-base-8M"
 DATASETS = ("subj", "senteval_cr", "massive_scenario")
 N_REPEATS = 5
 
@@ -95,13 +92,6 @@ def models() -> dict[str, Fit]:
 
         fits["model2vec, potion-base-8M"] = model2vec_potion
     return fits
-
-
-def read(dataset: str, split: str) -> tuple[Texts, Texts]:
-    path = SHARED / "data" / dataset / f"{split}.jsonl.gz"
-    with gzip.open(path, "rt", encoding="utf8") as file:
-        rows = [json.loads(line) for line in file]
-    return [row["text"] for row in rows], [row["label"] for row in rows]
 
 
 def seconds_of(function: Callable[[], Any]) -> tuple[float, Any]:
@@ -183,12 +173,7 @@ def main() -> None:
     parser.add_argument("--seeds", nargs="+", type=int, default=[0], metavar="SEED")
     parser.add_argument("--output", type=Path, help="also write the JSON to this file")
     args = parser.parse_args()
-    for dataset in args.datasets:
-        if not (SHARED / "data" / dataset / "train.jsonl.gz").is_file():
-            parser.error(
-                f"{SHARED / 'data'} has no data set {dataset!r}; set "
-                "SKLEARN_STATIC_SHARED to the folder of reference data."
-            )
+    check_there(args.datasets)
     fits = models()
     records = [
         measure(dataset, name, fit, seed)

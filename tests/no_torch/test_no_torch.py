@@ -1,6 +1,7 @@
 """What the package does where neither torch nor the other extras are installed."""
 
 import json
+from collections import Counter
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -16,13 +17,14 @@ from sklearn_static import (
     StaticEmbeddingTransformer,
     StaticPipeline,
 )
+from sklearn_static.persistence import FORMAT_VERSION
 
-GOLDEN = sorted((Path(__file__).parent / "golden").iterdir())
+GOLDEN = sorted((Path(__file__).parent / "golden").glob("version-*/*"))
 
 
-@pytest.fixture(params=GOLDEN, ids=lambda folder: folder.name)
+@pytest.fixture(params=GOLDEN, ids=lambda folder: "-".join(folder.parts[-2:]))
 def golden(request):
-    """A pipeline saved where torch was installed, and what it predicted there."""
+    """A pipeline saved by some version, and what it predicted there."""
     pipeline = StaticPipeline.from_pretrained(request.param / "pipeline")
     expected = json.loads((request.param / "expected.json").read_text("utf8"))
     return pipeline, expected
@@ -30,7 +32,11 @@ def golden(request):
 
 def assert_predicts(pipeline, expected):
     texts = expected["texts"]
-    assert_array_equal(pipeline.predict(texts), expected["labels"])
+    if "probabilities" not in expected:
+        numbers = pipeline.predict(texts)
+        assert_allclose(numbers, expected["predictions"], rtol=0, atol=1e-6)
+        return
+    assert_array_equal(pipeline.predict(texts), expected["predictions"])
     probabilities = pipeline.predict_proba(texts)
     assert_allclose(probabilities, expected["probabilities"], rtol=0, atol=1e-6)
 
@@ -38,6 +44,12 @@ def assert_predicts(pipeline, expected):
 @pytest.mark.parametrize("library", ["skorch", "torch", "transformers"])
 def test_optional_libraries_are_not_installed(library):
     assert find_spec(library) is None
+
+
+def test_every_format_has_its_folders():
+    n_kinds = {"version-1": 5}
+    assert Counter(folder.parent.name for folder in GOLDEN) == n_kinds
+    assert set(n_kinds) == {f"version-{i + 1}" for i in range(FORMAT_VERSION)}
 
 
 def test_saved_pipeline_predicts_the_same(golden):

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from math import isfinite
+from numbers import Real
 
 from ._version import __version__
 
-__all__ = ["embedding_card", "name_repository", "pipeline_card"]
+__all__ = ["embedding_card", "name_repository", "pipeline_card", "with_metrics"]
 
 _MOST_CLASSES = 50
 _HERE = '"."  # this folder, or its id on the Hub'
@@ -73,6 +75,32 @@ predictions = pipeline.predict(["A text.", "Another one."])
 ```
 """
     )
+
+
+def with_metrics(card: str, metrics: Mapping[str, float]) -> str:
+    """The card with a table of metrics.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `metrics` is no mapping of names to finite numbers.
+    """
+    if not isinstance(metrics, Mapping):
+        raise TypeError(
+            f"metrics is {metrics!r}, but a mapping was expected, such as "
+            "{'accuracy': 0.93}."
+        )
+    rows: list[str] = []
+    for name, value in metrics.items():
+        if not isinstance(value, Real):
+            raise TypeError(
+                f"metrics[{name!r}] is {value!r}, but a number was expected."
+            )
+        if not isfinite(value):
+            raise ValueError(f"metrics[{name!r}] is {value}, which is not finite.")
+        cell = _code(str(name)).replace("|", r"\|")
+        rows.append(f"| {cell} | {value:.4g} |\n")
+    return f"{card}\n## Metrics\n\n| metric | value |\n|---|--:|\n{''.join(rows)}"
 
 
 def name_repository(card: str, repo_id: str) -> str:

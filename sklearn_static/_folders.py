@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 
 from . import hub, persistence
+from ._card import with_metrics
 
 __all__ = ["FolderMixin"]
 
@@ -15,7 +17,9 @@ class FolderMixin:
 
     to_files: Callable[[], dict[str, bytes]]
 
-    def save_pretrained(self, folder: str | Path) -> None:
+    def save_pretrained(
+        self, folder: str | Path, *, metrics: Mapping[str, float] | None = None
+    ) -> None:
         """Write a folder that :meth:`from_pretrained`, and model2vec, can open.
 
         Parameters
@@ -23,6 +27,9 @@ class FolderMixin:
         folder : str or Path
             Made where it is not there; a model in it is replaced, once the new one is
             complete.
+        metrics : mapping of str to float, default=None
+            What the model card, ``README.md``, is to say of the model's quality, such
+            as ``{"accuracy": 0.93}``.
 
         Raises
         ------
@@ -30,11 +37,16 @@ class FolderMixin:
             If `folder` holds files that are no part of a model.
         OSError
             If writing fails; what was there is as it was.
-        TypeError
-            If this is a pipeline whose steps are not an embedding and a head, or that
-            has a label of a type that the format cannot hold.
+        TypeError, ValueError
+            If `metrics` is not as described, or this is a pipeline whose steps are not
+            an embedding and a head, or that has a label of a type that the format
+            cannot hold.
         """
-        persistence.write_folder(folder, self.to_files())
+        files = self.to_files()
+        if metrics is not None:
+            card = with_metrics(files["README.md"].decode(), metrics)
+            files["README.md"] = card.encode()
+        persistence.write_folder(folder, files)
 
     def push_to_hub(
         self,
@@ -44,6 +56,7 @@ class FolderMixin:
         revision: str | None = None,
         commit_message: str | None = None,
         token: str | bool | None = None,
+        metrics: Mapping[str, float] | None = None,
     ) -> str:
         """Upload the folder of :meth:`save_pretrained` to the Hugging Face Hub.
 
@@ -59,6 +72,8 @@ class FolderMixin:
             None takes ``"Upload a static model"``.
         token : str or bool, default=None
             The Hub's access token; None takes the one that is logged in, if any.
+        metrics : mapping of str to float, default=None
+            As in :meth:`save_pretrained`.
 
         Returns
         -------
@@ -73,11 +88,12 @@ class FolderMixin:
             If there is no such branch.
         ConnectionError
             If the Hub cannot be reached, or answers with an error.
-        ValueError
-            If `repo_id` is no Hub id, or `private` is set and the repository public.
+        TypeError, ValueError
+            If the model cannot be saved; see :meth:`save_pretrained`. If `repo_id` is
+            no Hub id, or `private` is set and the repository public.
         """
         return hub.push_folder(
-            self.save_pretrained,
+            partial(self.save_pretrained, metrics=metrics),
             repo_id,
             private=private,
             revision=revision,

@@ -852,6 +852,34 @@ def test_card_of_a_pipeline_has_task_and_classes(hub, pipeline, tmp_path):
     }
 
 
+def test_card_has_the_metrics_that_are_given(hub, pipeline, tmp_path):
+    metrics = {"accuracy": 0.93, "macro|F1": np.float32(0.5), "n_texts": 1000}
+    pipeline.save_pretrained(tmp_path / "model", metrics=metrics)
+    saved = (tmp_path / "model" / "README.md").read_text("utf8")
+    pipeline.push_to_hub("owner/film", token=OWNER, metrics=metrics)
+    pushed = hub.repositories["owner/film"].files()["README.md"].decode()
+    for card in (saved, pushed):
+        metadata_of(card)
+        _, table = card.split("## Metrics\n\n")
+        assert table.splitlines()[2:] == [
+            *("| `accuracy` | 0.93 |", r"| `macro\|F1` | 0.5 |", "| `n_texts` | 1000 |")
+        ]
+
+
+@pytest.mark.parametrize(
+    ("metrics", "error", "message"),
+    [
+        ([0.9], TypeError, r"metrics is \[0\.9\], but a mapping"),
+        ({"f1": "high"}, TypeError, r"metrics\['f1'\] is 'high', but a number"),
+        ({"f1": float("nan")}, ValueError, r"metrics\['f1'\] is nan, which is not"),
+    ],
+)
+def test_what_are_no_metrics_is_refused(pipeline, tmp_path, metrics, error, message):
+    with pytest.raises(error, match=message):
+        pipeline.save_pretrained(tmp_path / "model", metrics=metrics)
+    assert not list(tmp_path.iterdir())
+
+
 def test_card_of_many_classes_names_the_first_ones():
     card = pipeline_card("classification", [f"class {i}" for i in range(1000)], 4)
     assert "1000 classes" in card

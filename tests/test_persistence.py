@@ -15,6 +15,7 @@ from sklearn_static import (
     StaticPipeline,
     persistence,
 )
+from sklearn_static.head import StaticHeadClassifier
 
 TABLE_FILES = {
     *("model.safetensors", "tokenizer.json", "config.json"),
@@ -222,6 +223,44 @@ def test_we_open_pipelines_of_model2vec(model2vec, pipeline, tmp_path, odd_texts
     assert_array_equal(opened.predict(odd_texts), theirs.predict(odd_texts))
     expected = theirs.predict_proba(odd_texts)
     assert_allclose(opened.predict_proba(odd_texts), expected, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_pipelines_travel_both_ways_over_every_kind_of_table(
+    model2vec, word_piece, make_frozen, tmp_path, odd_texts, kind
+):
+    pipeline = make_frozen(table_of(word_piece, kind))
+    pipeline.save_pretrained(tmp_path / "ours")
+    theirs = model2vec.inference.StaticModelPipeline.from_pretrained(tmp_path / "ours")
+    theirs.save_pretrained(tmp_path / "theirs")
+    again = StaticPipeline.from_pretrained(tmp_path / "theirs")
+    expected = pipeline.predict_proba(odd_texts)
+    atol = 2e-3 if kind == "float16" else 1e-5
+    assert_allclose(theirs.predict_proba(odd_texts), expected, rtol=0, atol=atol)
+    assert_allclose(again.predict_proba(odd_texts), expected, rtol=0, atol=1e-6)
+
+
+def test_many_labels_travel_both_ways(
+    model2vec, embedding, make_frozen, tmp_path, odd_texts
+):
+    pipeline = make_frozen(embedding)
+    head = pipeline.steps[1][1]
+    many = StaticHeadClassifier(head.head, head.classes, multilabel=True, threshold=0.4)
+    pipeline = StaticPipeline([pipeline.steps[0], ("head", many)])
+    pipeline.save_pretrained(tmp_path / "ours")
+    theirs = model2vec.inference.StaticModelPipeline.from_pretrained(tmp_path / "ours")
+    probabilities = pipeline.predict_proba(odd_texts)
+    assert_allclose(theirs.predict_proba(odd_texts), probabilities, rtol=0, atol=1e-6)
+    for labels, row in zip(
+        theirs.predict(odd_texts, threshold=0.4),
+        pipeline.predict(odd_texts),
+        strict=True,
+    ):
+        assert_array_equal(labels, pipeline.classes_[row.astype(bool)])
+    theirs.save_pretrained(tmp_path / "theirs")
+    again = StaticPipeline.from_pretrained(tmp_path / "theirs")
+    assert again.steps[1][1].multilabel
+    assert_allclose(again.predict_proba(odd_texts), probabilities, rtol=0, atol=1e-6)
 
 
 # Writing

@@ -1,0 +1,319 @@
+"""One timed piece of work by one library, in a process of its own.
+
+`speed.py` runs it, and prints what it means::
+
+    python tests/benchmarks/speed_tasks.py encode sklearn-static FOLDER subj 20000
+
+The folder is where `fit` leaves a frozen model, which `predict`, `latency` and `load`
+take up. What is printed is JSON: the seconds of each repetition, the first of which is
+the first of its process, and the peak of the process's memory.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from importlib import import_module
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+from reference import POTION, read
+
+OURS, MODEL2VEC, ONE_PROCESS = "sklearn-static", "model2vec", "model2vec, one process"
+TFIDF = "TF-IDF"
+SCIKIT_LEARN = "scikit-learn"
+BARE_LOOP, SINGLY = "bare loop", "fits singly"
+N_TRAINED = {"bbc": 1000}
+"""On how many texts `fit` trains, where it is not all."""
+
+Answer = dict[str, Any]
+
+
+def encode(library: str, folder: Path, dataset: str, n: str) -> Answer:
+    """Embeddings of `n` texts, drawn again and again from those of a data set."""
+    texts = resampled(dataset, int(n))
+    if library == OURS:
+        from sklearn_static import StaticEmbedding
+
+        return repeated(StaticEmbedding.from_pretrained(POTION).encode, texts)
+    if library == TFIDF:
+        from sklearn.feature_extraction.text import TfidfVectorizer
+
+        fitted = TfidfVectorizer(sublinear_tf=True).fit(texts)
+        return repeated(fitted.transform, texts)
+    from model2vec import StaticModel
+
+    model = StaticModel.from_pretrained(POTION)
+    share = library == MODEL2VEC
+    return repeated(lambda batch: model.encode(batch, use_multiprocessing=share), texts)
+
+
+def fit(library: str, folder: Path, dataset: str, seed: str) -> Answer:
+    """A classifier at its defaults from the texts of a data set, frozen and saved."""
+    texts, labels = read(dataset, "train")
+    n = N_TRAINED.get(dataset, len(texts))
+    rows = np.random.default_rng(int(seed)).permutation(len(texts))[:n]
+    texts, labels = [texts[i] for i in rows], [labels[i] for i in rows]
+    model, train = untrained(library, int(seed))
+    start = perf_counter()
+    train(texts, labels)
+    seconds = perf_counter() - start
+    megabytes = peak_megabytes()
+    save(library, model, saved_place(library, folder, dataset))
+    texts, labels = read(dataset, "test")
+    predicted = np.asarray(model.predict(texts))
+    accuracy = float((predicted == np.asarray(labels)).mean())
+    return {"seconds": [seconds], "megabytes": megabytes, "accuracy": accuracy}
+
+
+def untrained(library: str, seed: int) -> tuple[Any, Callable[..., Any]]:
+    """A model, and what trains it, with all imports done."""
+    if library == OURS:
+        import skorch  # noqa: F401
+        import torch._dynamo  # noqa: F401
+
+        from sklearn_static import StaticClassifier
+
+        ours = StaticClassifier(POTION, random_state=seed)
+        return ours, ours.fit
+    if library == TFIDF:
+        from sklearn.feature_extraction.text import TfidfVectorizer
+        from sklearn.linear_model import LogisticRegression
+        from sklearn.pipeline import make_pipeline
+
+        words = TfidfVectorizer(sublinear_tf=True)
+        linear = make_pipeline(words, LogisticRegression(max_iter=1000))
+        return linear, linear.fit
+    from model2vec.train import StaticModelForClassification
+
+    theirs = StaticModelForClassification.from_pretrained(path=str(POTION))
+    return theirs, lambda X, y: theirs.fit(X, y, random_seed=seed, device="cpu")
+
+
+def saved_place(library: str, folder: Path, dataset: str) -> Path:
+    """Where `fit` leaves a model; that of model2vec does for both of its settings."""
+    return folder / f"{MODEL2VEC if library == ONE_PROCESS else library}-{dataset}"
+
+
+def save(library: str, model: Any, place: Path) -> None:
+    if library == TFIDF:
+        import joblib
+
+        joblib.dump(model, place)
+    else:
+        model.to_pipeline().save_pretrained(str(place))
+
+
+def saved(library: str, folder: Path, dataset: str) -> Any:
+    """The frozen model that `fit` has left."""
+    place = saved_place(library, folder, dataset)
+    if library == TFIDF:
+        import joblib
+
+        return joblib.load(place)
+    if library == OURS:
+        from sklearn_static import StaticPipeline
+
+        return StaticPipeline.from_pretrained(place)
+    from model2vec.inference import StaticModelPipeline
+
+    return StaticModelPipeline.from_pretrained(str(place))
+
+
+def predict(library: str, folder: Path, dataset: str, n: str) -> Answer:
+    """Labels of `n` texts by a frozen model."""
+    model = saved(library, folder, dataset)
+    if library == ONE_PROCESS:
+        return repeated(
+            lambda texts: model.predict(texts, use_multiprocessing=False),
+            resampled(dataset, int(n)),
+        )
+    return repeated(model.predict, resampled(dataset, int(n)))
+
+
+def latency(library: str, folder: Path, dataset: str, n: str) -> Answer:
+    """The median time of a call on one text, by a frozen model that is warm."""
+    model = saved(library, folder, dataset)
+    texts = read(dataset, "test")[0]
+    model.predict(texts)
+    seconds = []
+    for text in texts[: int(n)]:
+        start = perf_counter()
+        model.predict([text])
+        seconds.append(perf_counter() - start)
+    return {"seconds": [float(np.median(seconds))], "megabytes": peak_megabytes()}
+
+
+def load(library: str, folder: Path, dataset: str) -> Answer:
+    """A frozen model from disk, by a library that has been imported."""
+    import_module({OURS: "sklearn_static"}.get(library, "model2vec.inference"))
+    return repeated(lambda _: saved(library, folder, dataset), [])
+
+
+def imports(library: str, folder: Path) -> Answer:
+    """The import of this package, or of scikit-learn alone."""
+    start = perf_counter()
+    if library == OURS:
+        import sklearn_static  # noqa: F401
+    else:
+        import sklearn  # noqa: F401
+    return {"seconds": [perf_counter() - start], "megabytes": peak_megabytes()}
+
+
+def loop(library: str, folder: Path, dataset: str, n_epochs: str) -> Answer:
+    """Some epochs of `fit`; as ``"bare loop"`` without skorch around the batches."""
+    import skorch  # noqa: F401
+    import torch._dynamo  # noqa: F401
+
+    from sklearn_static import StaticClassifier
+    from sklearn_static._training import fitting
+
+    texts, labels = read(dataset, "train")
+    model = StaticClassifier(
+        POTION,
+        max_epochs=int(n_epochs),
+        n_iter_no_change=int(n_epochs),
+        random_state=0,
+    )
+    timed = fitting._run if library == OURS else bare_loop
+    seconds = []
+
+    def run(net: Any, train: Any) -> None:
+        start = perf_counter()
+        timed(net, train)
+        seconds.append(perf_counter() - start)
+
+    fitting._run = run
+    model.fit(texts, labels)
+    return {"seconds": seconds, "megabytes": peak_megabytes()}
+
+
+def bare_loop(net: Any, train: Any) -> None:
+    """The arithmetic of `net` on the batches of `train`, and nothing else."""
+    import torch
+
+    def loss_of(batch: Any) -> Any:
+        inputs, (y, weights) = batch
+        return net.criterion_(net.module_(**inputs), y) @ weights / len(y)
+
+    net.notify("on_train_begin", X=train, y=None)
+    valid = net.train_split(train)[1]
+    for _ in range(net.max_epochs):
+        net.module_.train()
+        for batch in net.get_iterator(train, training=True):
+            net.optimizer_.zero_grad()
+            loss_of(batch).backward()
+            net.optimizer_.step()
+        net.module_.eval()
+        with torch.no_grad():
+            for batch in net.get_iterator(valid):
+                loss_of(batch)
+        net.history.new_epoch()
+        net.history.record("train_loss", 0.0)
+
+
+def search(library: str, folder: Path, dataset: str, n: str) -> Answer:
+    """A grid search of 8 candidates in 3 folds; or their fits, one by one."""
+    from sklearn.model_selection import GridSearchCV, ParameterGrid, StratifiedKFold
+
+    texts, labels = (part[: int(n)] for part in read(dataset, "train"))
+    classifier, _ = untrained(OURS, 0)
+    grid = {"hidden_layer_sizes": [(), (128,), (256,), (512,)], "lr": [1e-3, 3e-3]}
+    folds = StratifiedKFold(3)
+    start = perf_counter()
+    if library == OURS:
+        GridSearchCV(classifier, grid, cv=folds, refit=False).fit(texts, labels)
+    else:
+        for parameters in ParameterGrid(grid):
+            for train, test in folds.split(texts, labels):
+                model = untrained(OURS, 0)[0].set_params(**parameters)
+                model.fit([texts[i] for i in train], [labels[i] for i in train])
+                model.score([texts[i] for i in test], [labels[i] for i in test])
+    seconds = perf_counter() - start
+    return {"seconds": [seconds], "megabytes": peak_megabytes()}
+
+
+def curve(library: str, folder: Path, work: str, n: str) -> Answer:
+    """`n` texts through one piece of work of ours: a point of a scaling curve."""
+    from sklearn_static import StaticClassifier, StaticEmbedding
+
+    texts = resampled("subj", int(n))
+    labels = [i % 2 for i in range(len(texts))]
+    embedding = StaticEmbedding.from_pretrained(POTION)
+    trained = StaticClassifier(
+        embedding, max_epochs=1, early_stopping=False, random_state=0
+    )
+    works = {
+        "encode": lambda: embedding.encode(texts),
+        "fit": lambda: trained.fit(texts, labels),
+        "partial_fit": lambda: trained.partial_fit(texts, labels),
+        "predict": lambda: trained.predict(texts),
+    }
+    trained.fit(texts[:200], labels[:200])
+    base = peak_megabytes()
+    start = perf_counter()
+    works[work]()
+    seconds = perf_counter() - start
+    return {"seconds": [seconds], "megabytes": peak_megabytes() - base}
+
+
+def resampled(dataset: str, n: int) -> list[str]:
+    """`n` real texts, in an order of which no text is a repetition of the last."""
+    texts = read(dataset, "train")[0] + read(dataset, "test")[0]
+    orders = shuffles(len(texts))
+    rows = np.concatenate([next(orders) for _ in range(-(-n // len(texts)))])
+    return [texts[i] for i in rows[:n]]
+
+
+def shuffles(n: int) -> Iterator[np.ndarray]:
+    rng = np.random.default_rng(0)
+    while True:
+        yield rng.permutation(n)
+
+
+def repeated(function: Callable[[Any], Any], argument: Any) -> Answer:
+    """The first call in this process, and three more."""
+    seconds = []
+    for _ in range(4):
+        start = perf_counter()
+        function(argument)
+        seconds.append(perf_counter() - start)
+    return {"seconds": seconds, "megabytes": peak_megabytes()}
+
+
+def peak_megabytes() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Without the progress bars of peers on the standard output."""
+    stdout, sys.stdout = sys.stdout, sys.stderr
+    try:
+        yield
+    finally:
+        sys.stdout = stdout
+
+
+TASKS = {
+    task.__name__: task
+    for task in (encode, fit, predict, latency, load, imports, loop, search, curve)
+}
+TAKING_UP = {"predict", "latency", "load"}
+"""The tasks that need a model that `fit` has left."""
+
+
+def main() -> None:
+    name, library, folder, *arguments = sys.argv[1:]
+    with quiet():
+        answer = TASKS[name](library, Path(folder), *arguments)
+    print(json.dumps(answer))
+
+
+if __name__ == "__main__":
+    main()

@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 import sklearn
+from sklearn.base import is_classifier
 from sklearn.exceptions import InconsistentVersionWarning
-from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.pipeline import Pipeline
 
 from ._layouts import LEGACY_HEAD
@@ -112,6 +112,9 @@ def _pass_on(caught: list[warnings.WarningMessage], path: Path) -> None:
 
 
 def _perceptron(path: Path, pipeline: Any) -> Any:
+    # Not at the top: hardly any folder needs it, and importing it takes time.
+    from sklearn.neural_network import MLPClassifier, MLPRegressor
+
     steps = pipeline.steps if type(pipeline) is Pipeline else [("", pipeline)]
     steps = [step for _, step in steps if step not in (None, "passthrough")]
     kinds = [type(step).__name__ for step in steps]
@@ -144,7 +147,7 @@ def _activation(perceptron: Any) -> str:
     hidden, of_output = perceptron.activation, perceptron.out_activation_
     if len(perceptron.coefs_) > 1 and hidden != "relu":
         raise ValueError(f"its activation is {hidden!r}, but 'relu' was expected.")
-    if isinstance(perceptron, MLPClassifier):
+    if is_classifier(perceptron):
         names = {"softmax": "softmax", "logistic": "sigmoid"}
     else:
         names = {"identity": "identity"}

@@ -9,25 +9,27 @@ The policy is that of model2vec's inference, so that its vectors come out again:
 Tables of sentence-transformers are used under its own: the second step, where there is
 a ``max_length``, and neither of the others.
 
-Texts are full of words seen before, so where a tokenizer never looks across a space
-(:func:`splits_at_spaces`), each distinct space-delimited chunk is tokenized once and
-remembered. The chunks of a text are then looked up and joined, which is exact. Once
-what is remembered takes 50 MB, it is forgotten.
+There are three ways to the same ids. Where a tokenizer never looks across a space
+(:func:`splits_at_spaces`), the chunks between spaces are tokenized each for itself:
+those of few texts are looked up in a memory of all chunks met so far, and joined; those
+of many texts go through array arithmetic, where the tokenizer is BERT's. Other
+tokenizers get the texts as they are. Once what is remembered takes 50 MB, it is
+forgotten.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from itertools import chain, pairwise
 from numbers import Integral
 from string import printable
-from sys import getsizeof
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 from tokenizers import Tokenizer
 
+from ._bags import TokenBags
+from ._chunk_memory import ChunkMemory
 from ._lazy import lazy
 from ._rust import failures_as
 from ._word_piece import AsciiWordPiece
@@ -45,59 +47,13 @@ Convention = Literal["model2vec", "sentence-transformers"]
 """Whose way of making tokens out of texts."""
 
 _MEMORY_BUDGET = 50_000_000
-# Beyond the objects themselves: a place in the dict, and what allocating rounds up.
-_ENTRY_BYTES = 80
 _PLAIN_BATCH = 4096
+# From where on array arithmetic is faster than looking up chunk by chunk in the memory,
+# and than calling the library.
+_MANY_CHARACTERS = 100_000
+_MANY_CHUNKS = 50
 _TRIAL = f"The quick fox, naïve café; лиса 敏捷 🦊 ᚠᛯ qzxj \0 {' '.join(printable)}"
 """Words and characters of every kind, some of which no vocabulary holds."""
-
-
-class TokenBags(NamedTuple):
-    """Token ids of many texts, one after the other.
-
-    Attributes
-    ----------
-    ids : ndarray of shape (n_tokens,), int32
-        The token ids of all texts in order.
-    offsets : ndarray of shape (n_texts + 1,), int64
-        The tokens of text ``i`` are ``ids[offsets[i]:offsets[i + 1]]``.
-    """
-
-    ids: np.ndarray
-    offsets: np.ndarray
-
-    @classmethod
-    def from_lengths(cls, ids: np.ndarray, lengths: np.ndarray) -> TokenBags:
-        """Bags whose text ``i`` has ``lengths[i]`` tokens."""
-        offsets = np.zeros(len(lengths) + 1, dtype=np.int64)
-        np.cumsum(lengths, out=offsets[1:])
-        return cls(ids, offsets)
-
-    @classmethod
-    def from_rows(cls, rows: Sequence[Any]) -> TokenBags:
-        """Bags whose text ``i`` has the tokens `rows[i]`, a sequence of int."""
-        lengths = np.fromiter(map(len, rows), np.int64, len(rows))
-        ids = np.fromiter(chain.from_iterable(rows), np.int32, lengths.sum())
-        return cls.from_lengths(ids, lengths)
-
-    @property
-    def lengths(self) -> np.ndarray:
-        """Number of tokens of each text, of shape (n_texts,)."""
-        return np.diff(self.offsets)
-
-    def where(self, keep: np.ndarray) -> TokenBags:
-        """Only the tokens for which the boolean mask `keep` is true."""
-        kept_before = np.zeros(len(self.ids) + 1, dtype=np.int64)
-        np.cumsum(keep, out=kept_before[1:])
-        return TokenBags(self.ids[keep], kept_before[self.offsets])
-
-    def truncate(self, max_length: int) -> TokenBags:
-        """Only the first `max_length` tokens of each text."""
-        lengths = self.lengths
-        if not len(lengths) or lengths.max() <= max_length:
-            return self
-        position = np.arange(len(self.ids)) - np.repeat(self.offsets[:-1], lengths)
-        return self.where(position < max_length)
 
 
 class BagTokenizer:
@@ -152,8 +108,8 @@ class BagTokenizer:
         if max_length is not None and of_model2vec:
             median = int(np.median([len(token) for token in vocabulary] or [0]))
             self._max_chars = max_length * median
-        self._remembers = splits_at_spaces(tokenizer)
-        self._memory = _ChunkMemory(tokenizer)
+        self._splits_at_spaces = splits_at_spaces(tokenizer)
+        self._memory = ChunkMemory()
 
     def __call__(self, texts: Sequence[str]) -> TokenBags:
         """Tokenize `texts`, a sequence of str, into as many bags."""
@@ -162,7 +118,7 @@ class BagTokenizer:
         if self._max_chars is not None:
             limit = self._max_chars
             texts = [text if len(text) <= limit else text[:limit] for text in texts]
-        bags = self._from_memory(texts) if self._remembers else self._plain(texts)
+        bags = self._by_chunks(texts) if self._splits_at_spaces else self._plain(texts)
         if self.max_length is not None:
             bags = bags.truncate(self.max_length)
         if self.unknown_id is not None:
@@ -172,86 +128,35 @@ class BagTokenizer:
         return bags
 
     def _plain(self, texts: Sequence[str]) -> TokenBags:
-        parts = [
-            tokenize(self.tokenizer, texts[start : start + _PLAIN_BATCH])
-            for start in range(0, len(texts), _PLAIN_BATCH)
-        ]
-        ids = np.concatenate([part.ids for part in parts])
-        return TokenBags.from_lengths(
-            ids, np.concatenate([part.lengths for part in parts])
-        )
+        starts = range(0, len(texts), _PLAIN_BATCH)
+        parts = [self._tokenize(texts[at : at + _PLAIN_BATCH]) for at in starts]
+        return TokenBags.concatenated(parts)
+
+    def _by_chunks(self, texts: Sequence[str]) -> TokenBags:
+        arrays = self._word_piece
+        if arrays is not None and sum(map(len, texts)) >= _MANY_CHARACTERS:
+            return arrays(texts, self._from_memory)
+        return self._from_memory(texts)
 
     def _from_memory(self, texts: Sequence[str]) -> TokenBags:
-        bags = self._memory.bags(texts)
+        bags = self._memory.bags(texts, self._tokenize_chunks)
         if self._memory.n_bytes > _MEMORY_BUDGET:
-            self._memory = _ChunkMemory(self.tokenizer)
+            self._memory = ChunkMemory()
         return bags
 
+    def _tokenize_chunks(self, chunks: Sequence[str]) -> TokenBags:
+        arrays = self._word_piece
+        if arrays is not None and len(chunks) >= _MANY_CHUNKS:
+            return arrays(chunks, self._tokenize)
+        return self._tokenize(chunks)
 
-class _ChunkMemory:
-    """The token ids of every distinct chunk met so far.
-
-    It only grows; its owner replaces it by an empty one when `n_bytes` passes a budget.
-    Threads share it without a lock, for which a process forked while it is held would
-    wait forever: what two threads learn at once is the same.
-
-    Attributes
-    ----------
-    n_bytes : int
-        What the chunks and their ids take of the process's memory.
-    """
-
-    def __init__(self, tokenizer: Tokenizer) -> None:
-        self._tokenizer = tokenizer
-        self._rows: dict[str, bytes] = {}
-        self.n_bytes = 0
-
-    def bags(self, texts: Sequence[str]) -> TokenBags:
-        """The tokens of `texts`, whose new chunks are learned."""
-        rows: list[Any] = [self._row(text) for text in texts]
-        new = [i for i, row in enumerate(rows) if row is None]
-        if new:
-            self._learn([texts[i] for i in new])
-            for i in new:
-                rows[i] = self._row(texts[i])
-        ids = np.frombuffer(bytearray().join(rows), np.int32)
-        n_bytes = np.fromiter(map(len, rows), np.int64, len(rows))
-        return TokenBags.from_lengths(ids, n_bytes // ids.itemsize)
-
-    def _row(self, text: str) -> bytes | None:
-        """The ids of a text's tokens, one after the other; None if a chunk is new."""
-        try:
-            return b"".join(map(self._rows.__getitem__, text.split(" ")))
-        except KeyError:
-            return None
-
-    def _learn(self, texts: Sequence[str]) -> None:
-        chunks = dict.fromkeys(" ".join(texts).split(" "))
-        new = [chunk for chunk in chunks if chunk not in self._rows]
-        ids, offsets = self._tokenize(new)
-        data, ends = ids.tobytes(), (offsets * ids.itemsize).tolist()
-        rows = [data[start:end] for start, end in pairwise(ends)]
-        n_bytes = sum(map(getsizeof, chain(new, rows))) + _ENTRY_BYTES * len(new)
-        self.n_bytes += n_bytes
-        self._rows.update(zip(new, rows, strict=True))
-
-    def _tokenize(self, chunks: list[str]) -> TokenBags:
-        """The tokens of new chunks, by the library where there is no shorter way."""
-        short_way = self._word_piece
-        if short_way is None:
-            return tokenize(self._tokenizer, chunks)
-        rows = [short_way(chunk) for chunk in chunks]
-        left = [i for i, row in enumerate(rows) if row is None]
-        if left:
-            ids, offsets = tokenize(self._tokenizer, [chunks[i] for i in left])
-            for i, part in zip(left, np.split(ids, offsets[1:-1]), strict=True):
-                rows[i] = part.tolist()
-        return TokenBags.from_rows(rows)
+    def _tokenize(self, texts: Sequence[str]) -> TokenBags:
+        return tokenize(self.tokenizer, texts)
 
     @lazy
     def _word_piece(self) -> AsciiWordPiece | None:
-        applies = AsciiWordPiece.applies_to(self._tokenizer)
-        return AsciiWordPiece(self._tokenizer) if applies else None
+        applies = AsciiWordPiece.applies_to(self.tokenizer)
+        return AsciiWordPiece(self.tokenizer) if applies else None
 
 
 def copied(tokenizer: Any) -> Tokenizer:

@@ -1,10 +1,12 @@
-"""BERT's tokenizer for words of printable ASCII, without a call into the library.
+"""BERT's tokenizer for printable ASCII as array arithmetic, a batch of texts at a time.
 
-Most of what a call costs for a single word is not the tokenization but what surrounds
-it. Words of printable ASCII pass BERT's normalizer unchanged but for their case, and
-its pre-tokenizer splits off each punctuation mark; what is left is the greedy matching
-of WordPiece [1]_, a few dictionary look-ups. A property-based test holds this equal to
-the library.
+Such texts pass BERT's normalizer unchanged but for their case, and its pre-tokenizer
+splits them at white space and around each punctuation mark. What is left is to find
+each word in the vocabulary, and those that are not there by their pieces, from the
+left the longest that there is (WordPiece [1]_). All of this is done for all words of a
+batch at once. Chunks with other characters, with words of more than 16 letters, or
+with what may begin an added token, are left to somebody else. A property-based test
+holds all of it equal to the library.
 
 References
 ----------
@@ -13,39 +15,72 @@ References
 
 from __future__ import annotations
 
-import re
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from itertools import pairwise
+from typing import Any, NamedTuple
 
+import numpy as np
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
+
+from ._bags import TokenBags, ranges
+from ._packed_words import MAX_BYTES, PackedText, WordTable
 
 __all__ = ["AsciiWordPiece"]
 
-_split = re.compile(r"[A-Za-z0-9]+|[^A-Za-z0-9]").findall
+_BATCH_CHARACTERS = 1 << 20
+# Bytes a character from which on looking for ASCII in a batch does not pay.
+_MOSTLY_FOREIGN = 1.25
+# What a byte is. A unit begins with each mark, with each chunk that is left to others,
+# and with the first letter of each word.
+_SPACE, _LETTER, _MARK, _OTHER = range(4)
+_SPACES = b" \t\n\r"
+_AS_IT_IS = bytes(range(256))
+_LOWER = _AS_IT_IS.lower()
+_NONE = np.int32(-1)
+
+Tokenize = Callable[[Sequence[str]], TokenBags]
+
+
+class _Units(NamedTuple):
+    """The parts of a text that are tokenized each for itself.
+
+    Attributes
+    ----------
+    starts : ndarray of shape (n_units,), int64
+        The first byte of each.
+    lengths : ndarray of shape (n_units,), int64
+        The number of bytes of words, and 1 for all else.
+    others : ndarray of int64
+        Which units are chunks that are left to somebody else.
+    chunks : list of str
+        These chunks.
+    """
+
+    starts: np.ndarray
+    lengths: np.ndarray
+    others: np.ndarray
+    chunks: list[str]
 
 
 class AsciiWordPiece:
-    """Token ids of chunks without white space, where these are printable ASCII.
+    """Texts to token ids, unknown ones too.
 
     Parameters
     ----------
     tokenizer : tokenizers.Tokenizer
-        One for which :meth:`applies_to` is true.
+        One for which :meth:`applies_to` is true, and that splits at spaces.
     """
 
     def __init__(self, tokenizer: Tokenizer) -> None:
         model: Any = tokenizer.model
         vocabulary = tokenizer.get_vocab(with_added_tokens=False)
-        prefix = model.continuing_subword_prefix
-        self._first = vocabulary
-        self._later = {
-            token[len(prefix) :]: token_id
-            for token, token_id in vocabulary.items()
-            if token.startswith(prefix)
-        }
-        self._unknown = [vocabulary[model.unk_token]]
-        self._max_chars = model.max_input_chars_per_word
-        self._lowercase = tokenizer.normalizer.lowercase
-        self._triggers = _first_characters_of_added_tokens(tokenizer)
+        self._first = _word_table(vocabulary, "")
+        self._later = _word_table(vocabulary, model.continuing_subword_prefix)
+        self._only_unknown = np.full(MAX_BYTES, _NONE)
+        self._only_unknown[0] = vocabulary[model.unk_token]
+        self._max_bytes = min(MAX_BYTES, model.max_input_chars_per_word)
+        self._case = _LOWER if tokenizer.normalizer.lowercase else _AS_IT_IS
+        self._kinds = _kinds_of_bytes(_first_characters_of_added_tokens(tokenizer))
 
     @staticmethod
     def applies_to(tokenizer: Tokenizer) -> bool:
@@ -58,41 +93,112 @@ class AsciiWordPiece:
             and model.token_to_id(model.unk_token) is not None
         )
 
-    def __call__(self, chunk: str) -> list[int] | None:
-        """The token ids of `chunk`; None if it is left to the library.
+    def __call__(self, texts: Sequence[str], tokenize_others: Tokenize) -> TokenBags:
+        """The tokens of `texts`.
 
-        That is where a character is not printable ASCII, or might begin a token that
-        has been added to the vocabulary.
+        Parameters
+        ----------
+        texts : sequence of str
+        tokenize_others : callable
+            From texts or chunks that are left to it, a list of str, to their TokenBags.
         """
-        if not (chunk.isascii() and chunk.isprintable()):
-            return None
-        lowered = chunk.lower()
-        if not self._triggers.isdisjoint(lowered):
-            return None
-        ids: list[int] = []
-        for word in _split(lowered if self._lowercase else chunk):
-            token_id = self._first.get(word)
-            if token_id is not None and len(word) <= self._max_chars:
-                ids.append(token_id)
-            else:
-                ids += self._pieces(word)
-        return ids
+        return TokenBags.concatenated(
+            [self._bags(batch, tokenize_others) for batch in _batches(texts)]
+        )
 
-    def _pieces(self, word: str) -> list[int]:
-        if len(word) > self._max_chars:
-            return self._unknown
-        ids: list[int] = []
-        vocabulary, start, n_chars = self._first, 0, len(word)
-        while start < n_chars:
-            for end in range(n_chars, start, -1):
-                token_id = vocabulary.get(word[start:end])
-                if token_id is not None:
-                    break
-            else:
-                return self._unknown
-            ids.append(token_id)
-            vocabulary, start = self._later, end
-        return ids
+    def _bags(self, texts: Sequence[str], tokenize_others: Tokenize) -> TokenBags:
+        encoded = [text.encode("utf-8", "surrogatepass") for text in texts]
+        data = b" ".join(encoded)
+        ends = np.cumsum([len(text) + 1 for text in encoded])
+        if len(data) > _MOSTLY_FOREIGN * sum(map(len, texts)) + len(texts):
+            return tokenize_others(texts)
+        units = self._units(data)
+        bags = self._unit_bags(data, units, tokenize_others)
+        n_units_before = np.searchsorted(units.starts, np.append(0, ends))
+        return TokenBags(bags.ids, bags.offsets[n_units_before])
+
+    def _units(self, data: bytes) -> _Units:
+        kinds = np.frombuffer(bytearray(data.translate(self._kinds)), np.uint8)
+        words, ends = _runs(kinds == _LETTER)
+        too_long = words[ends - words > self._max_bytes]
+        odd = np.append(np.flatnonzero(kinds == _OTHER), too_long)
+        chunks = []
+        if len(odd):
+            places = _chunks_around(odd, kinds == _SPACE)
+            kinds[ranges(places[0], places[1] - places[0])] = _SPACE
+            kinds[places[0]] = _OTHER
+            bounds = zip(*(place.tolist() for place in places), strict=True)
+            chunks = [data[a:b].decode("utf-8", "surrogatepass") for a, b in bounds]
+            words, ends = _runs(kinds == _LETTER)
+        begins = kinds >= _MARK
+        begins[words] = True
+        starts = np.flatnonzero(begins)
+        kinds = kinds[starts]
+        lengths = np.ones(len(starts), np.int64)
+        lengths[kinds == _LETTER] = ends - words
+        return _Units(starts, lengths, np.flatnonzero(kinds == _OTHER), chunks)
+
+    def _unit_bags(
+        self, data: bytes, units: _Units, tokenize_others: Tokenize
+    ) -> TokenBags:
+        """The tokens of each unit."""
+        text = PackedText(data.translate(self._case))
+        words = text.words(units.starts, units.lengths)
+        ids = self._first.find(words)
+        ids[units.others] = 0
+        parts = []
+        if units.chunks:
+            parts.append((units.others, tokenize_others(units.chunks)))
+        split = np.flatnonzero(ids < 0)
+        if len(split):
+            index, inverse = words.take(split).distinct()
+            first = split[index]
+            pieces = self._pieces(text, units.starts[first], units.lengths[first])
+            parts.append((split, pieces.take(inverse)))
+        return _spliced(ids, parts)
+
+    def _pieces(
+        self, text: PackedText, starts: np.ndarray, lengths: np.ndarray
+    ) -> TokenBags:
+        """The pieces of each word: from the left, the longest that there are."""
+        places, ends = starts.copy(), starts + lengths
+        pieces = np.full((len(starts), MAX_BYTES), _NONE)
+        left, table = np.arange(len(starts)), self._first
+        for n_found in range(MAX_BYTES):
+            ids, n_bytes = _longest_prefixes(table, text, places[left], ends[left])
+            pieces[left, n_found] = ids
+            pieces[left[ids < 0]] = self._only_unknown
+            left, n_bytes = left[ids >= 0], n_bytes[ids >= 0]
+            places[left] += n_bytes
+            left, table = left[places[left] < ends[left]], self._later
+        is_piece = pieces >= 0
+        return TokenBags.from_lengths(pieces[is_piece], is_piece.sum(axis=1))
+
+
+def _word_table(vocabulary: dict[str, int], prefix: str) -> WordTable:
+    """The words that follow `prefix` in a token, with the ids of these tokens."""
+    longest = len(prefix) + MAX_BYTES
+    tokens = {
+        token[len(prefix) :]: token_id
+        for token, token_id in vocabulary.items()
+        if token.startswith(prefix)
+        and len(prefix) < len(token) <= longest
+        and token.isascii()
+        and token.isprintable()
+    }
+    return WordTable(list(tokens), list(tokens.values()))
+
+
+def _kinds_of_bytes(left_to_others: set[str]) -> bytes:
+    """For each byte, what it is."""
+    kinds = bytearray([_OTHER]) * 256
+    for byte in range(ord("!"), ord("~") + 1):
+        character = chr(byte)
+        if character.lower() not in left_to_others:
+            kinds[byte] = _LETTER if character.isalnum() else _MARK
+    for byte in _SPACES:
+        kinds[byte] = _SPACE
+    return bytes(kinds)
 
 
 def _first_characters_of_added_tokens(tokenizer: Tokenizer) -> set[str]:
@@ -102,3 +208,57 @@ def _first_characters_of_added_tokens(tokenizer: Tokenizer) -> set[str]:
         for content in (token.content, normalized):
             characters.add(content[:1].lower())
     return characters
+
+
+def _batches(texts: Sequence[str]) -> Iterator[Sequence[str]]:
+    """The texts in order, as many at a time as keep the arrays small."""
+    group = np.cumsum([len(text) for text in texts]) // _BATCH_CHARACTERS
+    cuts = np.flatnonzero(np.diff(group)) + 1
+    for start, stop in pairwise([0, *cuts.tolist(), len(texts)]):
+        yield texts[start:stop]
+
+
+def _runs(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Where the runs of true values start and end."""
+    padded = np.zeros(len(mask) + 2, bool)
+    padded[1:-1] = mask
+    edges = np.flatnonzero(padded[1:] != padded[:-1])
+    return edges[0::2], edges[1::2]
+
+
+def _chunks_around(
+    places: np.ndarray, is_space: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Where the chunks between spaces that hold `places` start and end, in order."""
+    spaces = np.concatenate([[-1], np.flatnonzero(is_space), [len(is_space)]])
+    after = np.unique(np.searchsorted(spaces, places))
+    return spaces[after - 1] + 1, spaces[after]
+
+
+def _longest_prefixes(
+    table: WordTable, text: PackedText, starts: np.ndarray, ends: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """The longest prefix of each word that is in `table`: its id and its length.
+
+    Where there is none, the id is -1.
+    """
+    if not len(starts):
+        return np.empty(0, np.int32), starts
+    n_prefixes = ends - starts
+    lengths = ranges(np.ones_like(starts), n_prefixes)
+    found = table.find(text.words(np.repeat(starts, n_prefixes), lengths)) >= 0
+    firsts = np.cumsum(n_prefixes) - n_prefixes
+    longest = np.maximum.reduceat(lengths * found, firsts)
+    return table.find(text.words(starts, longest)), longest
+
+
+def _spliced(ids: np.ndarray, parts: list[tuple[np.ndarray, TokenBags]]) -> TokenBags:
+    """Bags of one token each, but those at some index, which a part replaces."""
+    lengths = np.ones(len(ids), np.int64)
+    for index, bags in parts:
+        lengths[index] = bags.lengths
+    spliced = TokenBags.from_lengths(np.repeat(ids, lengths), lengths)
+    for index, bags in parts:
+        places = ranges(spliced.offsets[index], lengths[index])
+        spliced.ids[places] = bags.ids
+    return spliced

@@ -4,6 +4,7 @@ import os
 import sys
 import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from multiprocessing import get_all_start_methods, get_context
 from pathlib import Path
 from threading import Barrier, Event
@@ -15,8 +16,9 @@ from numpy.testing import assert_allclose, assert_array_equal
 from toys import run_program
 
 from sklearn_static import _tokens
+from sklearn_static._chunk_memory import ChunkMemory
 from sklearn_static._lazy import lazy
-from sklearn_static._tokens import splits_at_spaces
+from sklearn_static._tokens import splits_at_spaces, tokenize
 
 HERE = Path(__file__).parent
 N_THREADS = 32
@@ -66,10 +68,8 @@ def test_many_threads_get_the_answers_of_one(
     batches = [batches_of(thread, words) for thread in range(N_THREADS)]
     alone = make_frozen(make_table(tokenizer))
     expected = [[alone.predict_proba(part) for part in parts] for parts in batches]
-    memories, memory = [], _tokens._ChunkMemory
-    monkeypatch.setattr(
-        _tokens, "_ChunkMemory", lambda *args: memories.append(1) or memory(*args)
-    )
+    memories, memory = [], _tokens.ChunkMemory
+    monkeypatch.setattr(_tokens, "ChunkMemory", lambda: memories.append(1) or memory())
     monkeypatch.setattr(_tokens, "_MEMORY_BUDGET", 20_000)
     shared, start = make_frozen(make_table(tokenizer)), Barrier(N_THREADS)
 
@@ -155,13 +155,13 @@ WORDS = {
 
 @pytest.mark.parametrize("word", WORDS.values(), ids=WORDS)
 def test_memory_counts_no_less_than_it_takes(word_piece, word):
-    memory = _tokens._ChunkMemory(word_piece)
-    memory.bags([word(-1)])
+    memory, learn = ChunkMemory(), partial(tokenize, word_piece)
+    memory.bags([word(-1)], learn)
     counted = memory.n_bytes
     tracemalloc.start()
     try:
         for start in range(0, 5000, 250):
-            memory.bags([" ".join(map(word, range(start, start + 250)))])
+            memory.bags([" ".join(map(word, range(start, start + 250)))], learn)
         taken = tracemalloc.get_traced_memory()[0]
     finally:
         tracemalloc.stop()

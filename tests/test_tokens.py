@@ -102,8 +102,16 @@ ACCEPTED = {
 }
 
 
+def assert_every_way_is_the_same(bag_tokenizer, batch):
+    expected = bag_tokenizer._plain(batch)
+    assert_same_bags(bag_tokenizer._from_memory(batch), expected)
+    if bag_tokenizer._word_piece is not None:
+        actual = bag_tokenizer._word_piece(batch, bag_tokenizer._from_memory)
+        assert_same_bags(actual, expected)
+
+
 @pytest.mark.parametrize("parts", ACCEPTED.values(), ids=ACCEPTED)
-def test_memory_gives_exactly_what_the_plain_path_gives(parts):
+def test_every_way_gives_exactly_what_the_plain_path_gives(parts):
     tokenizer = with_parts(*parts)
     assert splits_at_spaces(tokenizer)
     bag_tokenizer = BagTokenizer(tokenizer, None)
@@ -111,19 +119,19 @@ def test_memory_gives_exactly_what_the_plain_path_gives(parts):
     @settings(max_examples=60, deadline=None, database=None)
     @given(st.lists(texts(), min_size=1, max_size=4))
     def check(batch):
-        expected = bag_tokenizer._plain(batch)
-        assert_same_bags(bag_tokenizer._from_memory(batch), expected)
+        assert_every_way_is_the_same(bag_tokenizer, batch)
 
     check()
 
 
-def test_memory_gives_exactly_what_each_trained_tokenizer_gives(tokenizer, odd_texts):
+def test_every_way_gives_exactly_what_each_trained_tokenizer_gives(
+    tokenizer, odd_texts
+):
     if not splits_at_spaces(tokenizer):
         tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
     bag_tokenizer = BagTokenizer(tokenizer, None)
-    expected = bag_tokenizer._plain(odd_texts)
-    assert_same_bags(bag_tokenizer._from_memory(odd_texts), expected)
-    assert_same_bags(bag_tokenizer._from_memory(odd_texts), expected)
+    for _ in range(2):
+        assert_every_way_is_the_same(bag_tokenizer, odd_texts)
 
 
 NORMALIZERS = [
@@ -144,16 +152,16 @@ ADDED = st.builds(
 
 @settings(max_examples=150, deadline=None, database=None)
 @given(st.sampled_from(NORMALIZERS), st.lists(ADDED, min_size=1, max_size=3), st.data())
-def test_memory_is_exact_or_not_used_whatever_tokens_are_added(normalizer, added, data):
+def test_every_way_is_exact_or_not_used_whatever_tokens_are_added(
+    normalizer, added, data
+):
     tokenizer = with_parts(normalizer, BERT, added)
     if splits_at_spaces(tokenizer):
         contents = [token.content for token in added]
         contents += [normalizer.normalize_str(content) for content in contents]
         pieces = st.lists(st.one_of(texts(3), st.sampled_from([*contents, " "])))
         batch = ["".join(data.draw(pieces)) for _ in range(3)]
-        bag_tokenizer = BagTokenizer(tokenizer, None)
-        expected = bag_tokenizer._plain(batch)
-        assert_same_bags(bag_tokenizer._from_memory(batch), expected)
+        assert_every_way_is_the_same(BagTokenizer(tokenizer, None), batch)
 
 
 REFUSED = {
@@ -253,12 +261,11 @@ LARGE = {
 
 
 @pytest.mark.parametrize("text", LARGE.values(), ids=LARGE)
-def test_memory_is_exact_for_large_texts(text):
+def test_every_way_is_exact_for_large_texts(text):
     bag_tokenizer = BagTokenizer(with_parts(normalizers.BertNormalizer(), BERT), None)
     texts = [text, f"new {text} york", text[:999]]
-    expected = bag_tokenizer._plain(texts)
     for _ in range(2):
-        assert_same_bags(bag_tokenizer._from_memory(texts), expected)
+        assert_every_way_is_the_same(bag_tokenizer, texts)
 
 
 @pytest.mark.parametrize("text", LARGE.values(), ids=LARGE)
@@ -346,6 +353,17 @@ def test_memory_stays_exact_as_it_grows():
     for batch in batches * 2:
         assert_same_bags(bag_tokenizer._from_memory(batch), bag_tokenizer._plain(batch))
     assert len(bag_tokenizer._memory._rows) > 1024
+
+
+def test_large_batches_of_a_word_piece_tokenizer_go_through_arrays(monkeypatch):
+    bag_tokenizer = BagTokenizer(with_parts(normalizers.BertNormalizer(), BERT), 600)
+    batch = ["the new york café", "b" * 20, "", "in\tnew\n\nyork! "] * 6
+    expected = bag_tokenizer(batch)
+    in_memory = bag_tokenizer._memory.n_bytes
+    monkeypatch.setattr(_tokens, "_MANY_CHARACTERS", 200)
+    fresh = BagTokenizer(bag_tokenizer.tokenizer, 600)
+    assert_same_bags(fresh(batch), expected)
+    assert 0 < fresh._memory.n_bytes < in_memory
 
 
 def test_memory_keeps_what_it_has_met(plain_texts):

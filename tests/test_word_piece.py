@@ -1,10 +1,16 @@
-"""The short way through WordPiece gives what the library gives, or nothing."""
+"""WordPiece as array arithmetic gives what the library gives."""
 
+from functools import partial
+from unittest import mock
+
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.testing import assert_array_equal
 from tokenizers import AddedToken, Tokenizer, models, normalizers, pre_tokenizers
 
+from sklearn_static import _packed_words, _word_piece
 from sklearn_static._tokens import tokenize
 from sklearn_static._word_piece import AsciiWordPiece
 
@@ -37,27 +43,96 @@ TOKENIZERS = [
     make(added=[AddedToken("\u00e1b"), AddedToken("B1", single_word=True)]),
 ]
 CHARACTERS = st.one_of(
-    st.sampled_from("abcABCx12-![]_#"),
+    st.sampled_from("abcABCx12-![]_# \t\n\r"),
     st.characters(min_codepoint=33, max_codepoint=126),
-    st.sampled_from("\u00e9\x00\x7f\u4e2d"),
+    st.sampled_from("\u00e9\x00\x0b\x1f\x7f\x85\xa0\u2028\u4e2d\ud800\U0001f98a"),
+)
+TEXTS = st.lists(
+    st.one_of(
+        st.text(CHARACTERS, max_size=12),
+        st.text("ab", max_size=40),
+        st.lists(st.sampled_from(PIECES), max_size=9).map("".join),
+    ),
+    max_size=5,
 )
 
 
-@settings(max_examples=300, deadline=None)
-@given(st.sampled_from(TOKENIZERS), st.text(CHARACTERS, max_size=12))
-def test_it_gives_the_librarys_tokens_or_leaves_the_chunk_to_it(tokenizer, chunk):
-    ids = AsciiWordPiece(tokenizer)(chunk)
-    assert ids is None or ids == tokenize(tokenizer, [chunk]).ids.tolist()
+def assert_same(tokenizer, texts):
+    library = partial(tokenize, tokenizer)
+    actual, expected = AsciiWordPiece(tokenizer)(texts, library), library(texts)
+    assert_array_equal(actual.ids, expected.ids)
+    assert_array_equal(actual.offsets, expected.offsets)
+    assert actual.ids.dtype == np.int32
 
 
-def test_printable_ascii_is_not_left_to_the_library():
-    assert AsciiWordPiece(make())("Abc-12!x") is not None
+@settings(max_examples=400, deadline=None)
+@given(st.sampled_from(TOKENIZERS), TEXTS)
+def test_it_gives_the_librarys_tokens(tokenizer, texts):
+    assert_same(tokenizer, texts)
 
 
-@pytest.mark.parametrize("chunk", ["caf\u00e9", "a\x00b", "a[mask"])
-def test_what_may_be_more_than_plain_words_is_left_to_the_library(chunk):
+@settings(max_examples=100, deadline=None)
+@given(st.sampled_from(TOKENIZERS), TEXTS)
+def test_words_whose_hashes_are_the_same_are_told_apart(tokenizer, texts):
+    with mock.patch.object(_packed_words, "_FACTORS", np.zeros(2, np.uint64)):
+        assert_same(tokenizer, [*texts, "abx abcx bab abab cab cabcx"])
+
+
+@pytest.mark.parametrize("n_letters", [*range(1, 19), 40, 101])
+def test_words_of_any_length(n_letters):
+    word = ("abcx12" * 20)[:n_letters]
+    for max_chars in (3, 15, 16, 17, 100):
+        tokenizer = make(max_chars=max_chars, added=[word[:2] + "-"])
+        tokenizer.add_tokens(["unused"])
+        assert_same(tokenizer, [word, f"{word} {word}!{word}", word.upper() + "q"])
+
+
+def test_tokens_as_long_as_two_integers_hold_and_longer():
+    long = ["a" * n for n in (7, 8, 9, 15, 16, 17)]
+    vocabulary = ["[UNK]", *long, *("##" + token for token in long)]
+    model = models.WordPiece(
+        {token: i for i, token in enumerate(vocabulary)}, unk_token="[UNK]"
+    )
+    tokenizer = make()
+    tokenizer.model = model
+    assert_same(tokenizer, ["a" * n for n in range(60)])
+
+
+def test_batches_are_those_of_the_whole(monkeypatch):
+    tokenizer = make(added=["[UNK]"])
+    texts = ["Ab abc1!", "", "caf\u00e9 ab", "a" * 30, "[UNK] ab", " "] * 7
+    for n_characters in (1, 10, 11, 100):
+        monkeypatch.setattr(_word_piece, "_BATCH_CHARACTERS", n_characters)
+        assert_same(tokenizer, texts)
+
+
+def left_to_others(tokenizer, texts):
+    """What arrays do not deal with."""
+    left = []
+
+    def others(chunks):
+        left.extend(chunks)
+        return tokenize(tokenizer, chunks)
+
+    AsciiWordPiece(tokenizer)(texts, others)
+    return left
+
+
+def test_printable_ascii_is_left_to_nobody():
+    text = " ".join(map(chr, range(33, 127))) + "\t\r\nAbc-12!x"
+    assert not left_to_others(make(), [text, "a b"])
+
+
+@pytest.mark.parametrize("chunk", ["caf\u00e9!", "a\x00b", "a[mask", "x" * 17])
+def test_only_chunks_that_may_be_more_than_plain_words_are_left_to_others(chunk):
     tokenizer = make(added=[AddedToken("[MASK]", special=True)])
-    assert AsciiWordPiece(tokenizer)(chunk) is None
+    texts = ["ab " * 9 + chunk, f"{chunk}\tb a", f"a-b\n{chunk}"]
+    assert left_to_others(tokenizer, texts) == [chunk] * 3
+
+
+def test_foreign_texts_are_left_to_others_whole():
+    texts = ["\u043b\u0438\u0441\u0430 ab", "ab \u4e2d"]
+    assert left_to_others(make(), texts) == texts
 
 
 def test_it_applies_to_berts_tokenizer_only():

@@ -70,13 +70,16 @@ def _plain_vectors(table: StaticEmbedding, texts: Sequence[str]) -> np.ndarray:
 
 
 def check_cache(table: StaticEmbedding, texts: Sequence[str]) -> None:
-    """Check that the cache gives exactly what the plain path gives, new and known."""
+    """Check that the quick ways give exactly what the plain one gives."""
     tokenizer = table._bag_tokenizer
-    plain = tokenizer._plain(texts)
-    for _ in range(2):
-        cached = tokenizer._from_memory(texts)
-        assert_array_equal(cached.offsets, plain.offsets)
-        assert_array_equal(cached.ids, plain.ids)
+    plain, arrays = tokenizer._plain(texts), tokenizer._word_piece
+    ways = [tokenizer._from_memory] * 2
+    if arrays is not None:
+        ways.append(lambda texts: arrays(texts, tokenizer._tokenize))
+    for way in ways:
+        quick = way(texts)
+        assert_array_equal(quick.offsets, plain.offsets)
+        assert_array_equal(quick.ids, plain.ids)
 
 
 def _check(pipeline: StaticPipeline, texts: Sequence[str]) -> None:

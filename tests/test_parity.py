@@ -7,7 +7,12 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy.special import log_expit
 from toys import toy_embedding, toy_texts
 
-from sklearn_static import StaticClassifier, StaticEmbedding, StaticRegressor
+from sklearn_static import (
+    StaticClassifier,
+    StaticEmbedding,
+    StaticRegressor,
+    _training,
+)
 from sklearn_static._targets import Examples
 from sklearn_static._training import freeze_head
 from sklearn_static.nn import mlp_head
@@ -142,17 +147,17 @@ def test_the_loss_of_numbers_is_that_of_predictions(model):
     assert kept_loss(regressor) == pytest.approx(expected, rel=1e-4)
 
 
-class TrainsEveryRow(StaticClassifier):
-    """Whoever replaces the module gets the whole table, not the rows that occur."""
+def train_every_row(monkeypatch):
+    """Also those that do not occur; texts are merged all the same."""
+    monkeypatch.setattr(
+        _training, "compact", lambda d, n: (np.arange(n), [part.merged() for part in d])
+    )
 
-    def construct_module(self, table, head, normalize):
-        assert len(table) == len(self.model.vectors)
-        return super().construct_module(table, head, normalize)
 
-
-def test_training_the_rows_that_occur_is_training_them_all(model):
+def test_training_the_rows_that_occur_is_training_them_all(model, monkeypatch):
     some = make(StaticClassifier, model, max_epochs=8).fit(X, y)
-    every = make(TrainsEveryRow, model, max_epochs=8).fit(X, y)
+    train_every_row(monkeypatch)
+    every = make(StaticClassifier, model, max_epochs=8).fit(X, y)
     assert some.loss_curve_ == every.loss_curve_
     assert_array_equal(some.embedding_.vectors, every.embedding_.vectors)
     for name, value in every._state.items():
@@ -160,26 +165,44 @@ def test_training_the_rows_that_occur_is_training_them_all(model):
     assert len(np.unique(some.embedding_.tokenize(X).ids)) < N_TOKENS
 
 
-def streamed(cls, model, *calls):
-    estimator = make(cls, model)
+class SeesTheWholeTable(StaticClassifier):
+    """Whoever replaces the module gets the whole table, and every token."""
+
+    def construct_module(self, table, head, normalize):
+        assert len(table) == len(self.model.vectors)
+        return super().construct_module(table, head, normalize)
+
+
+def test_a_replaced_module_learns_the_same_from_the_whole_table(model):
+    some = make(StaticClassifier, model, max_epochs=8).fit(X, y)
+    whole = make(SeesTheWholeTable, model, max_epochs=8).fit(X, y)
+    assert_allclose(some.loss_curve_, whole.loss_curve_, rtol=1e-4)
+    assert_allclose(some.predict_proba(ODD), whole.predict_proba(ODD), atol=1e-4)
+
+
+def streamed(model, *calls):
+    estimator = make(StaticClassifier, model)
     for rows in calls:
         estimator.partial_fit(X[rows], y[rows], classes=["cook", "sail"])
     return estimator
 
 
-def test_a_stream_with_new_rows_in_a_later_call_trains_as_one_of_all_rows(model):
+def test_a_stream_with_new_rows_in_a_later_call_trains_as_one_of_all_rows(
+    model, monkeypatch
+):
     """The moments of rows met before come back to them among more rows."""
     calls = slice(0, 10), slice(0, len(X))
-    some = streamed(StaticClassifier, model, *calls)
-    every = streamed(TrainsEveryRow, model, *calls)
+    some = streamed(model, *calls)
+    train_every_row(monkeypatch)
+    every = streamed(model, *calls)
     assert some.loss_curve_ == every.loss_curve_
     assert_array_equal(some.embedding_.vectors, every.embedding_.vectors)
 
 
 def test_rows_that_a_later_call_does_not_meet_rest(model):
     """Where dense Adam would move them on by their momentum."""
-    before = streamed(StaticClassifier, model, slice(0, len(X))).embedding_
-    after = streamed(StaticClassifier, model, slice(0, len(X)), slice(0, 2)).embedding_
+    before = streamed(model, slice(0, len(X))).embedding_
+    after = streamed(model, slice(0, len(X)), slice(0, 2)).embedding_
     met = np.unique(after.rows(after.tokenize(X[:2]))[0].ids)
     moved = np.flatnonzero(np.any(after.vectors != before.vectors, axis=1))
     assert_array_equal(moved, met)

@@ -89,6 +89,20 @@ class BagDataset(Dataset):
         other.ids = torch.from_numpy(number)[self.ids]
         return other
 
+    def merged(self) -> BagDataset:
+        """The same texts, each row once in a text, with the sum of its shares."""
+        ids, n_texts = self.ids.numpy(), len(self)
+        n_rows = int(ids.max(initial=0)) + 1
+        text = np.repeat(np.arange(n_texts), np.diff(self.offsets.numpy()))
+        found, inverse = np.unique(text * n_rows + ids, return_inverse=True)
+        share = np.bincount(inverse, self.share.numpy(), len(found))
+        offsets = np.searchsorted(found, np.arange(n_texts + 1) * n_rows)
+        other = copy(self)
+        other.ids = torch.from_numpy((found % n_rows).astype(np.int32))
+        other.share = torch.from_numpy(share.astype(np.float32))
+        other.offsets = torch.from_numpy(offsets.astype(np.int32))
+        return other
+
 
 @one_thread_in_forks()
 def compact(
@@ -97,7 +111,8 @@ def compact(
     """Number the rows that occur, so that a table of only these can be trained.
 
     Rows that do not occur get no gradient, and Adam without weight decay leaves them
-    alone, so nothing is lost.
+    alone, so nothing is lost. Nor is it by merging the tokens of a text that have the
+    same row.
 
     Parameters
     ----------
@@ -116,7 +131,8 @@ def compact(
     for dataset in datasets:
         occurs[dataset.ids.numpy()] = True
     number = np.cumsum(occurs, dtype=np.int32) - 1
-    return np.flatnonzero(occurs), [dataset.renumbered(number) for dataset in datasets]
+    compacted = [dataset.renumbered(number).merged() for dataset in datasets]
+    return np.flatnonzero(occurs), compacted
 
 
 class BagBatches:

@@ -42,8 +42,13 @@ class StopOnNonFinite(Callback):
             if not math.isfinite(row.get(name, 0)):
                 raise _diverged(net, f"the {words} of epoch {epoch} is {row[name]}")
         for name, parameter in net.module_.named_parameters():
-            if parameter.requires_grad and not (parameter.abs() <= LARGEST).all():
+            if parameter.requires_grad and _is_out_of_bounds(parameter):
                 raise _diverged(net, f"{name} is out of bounds after epoch {epoch}")
+
+
+def _is_out_of_bounds(parameter: torch.Tensor) -> bool:
+    smallest, greatest = torch.aminmax(parameter.detach())
+    return not (smallest >= -LARGEST and greatest <= LARGEST)
 
 
 def _diverged(net: Any, symptom: str) -> ValueError:

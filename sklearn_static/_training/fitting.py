@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from importlib import import_module
 from threading import RLock
 from typing import Any
 
@@ -17,13 +15,13 @@ from skorch.callbacks import EpochTimer
 from skorch.helper import predefined_split
 from torch import nn
 
-from .._imports import without_traces
 from .batches import BagDataset
 from .callbacks import BestEpoch, EpochProgress, StopOnNonFinite, StopTraining
 from .forks import one_thread_in_forks
 from .module import StaticModule
 from .moments import AdamMoments
 from .net import StaticNet
+from .row_adam import RowAdam
 
 __all__ = ["FitResult", "FitSettings", "Start", "fine_tune"]
 
@@ -147,7 +145,6 @@ def fine_tune(
     -------
     result : FitResult
     """
-    _prepare_for_optimizers()
     devices = _cuda_devices(settings.device)
     with _GLOBAL_GENERATOR, torch.random.fork_rng(devices=devices):
         torch.manual_seed(settings.seed)
@@ -176,13 +173,6 @@ def fine_tune(
     )
 
 
-def _prepare_for_optimizers() -> None:
-    """Import what the first optimizer of a process would import in its own way."""
-    if "torch._dynamo" not in sys.modules:
-        with without_traces():
-            import_module("torch._dynamo")
-
-
 def _run(net: StaticNet, train: BagDataset) -> None:
     net.notify("on_train_begin", X=train, y=None)
     try:
@@ -204,8 +194,7 @@ def _net(
     return StaticNet(
         module,
         criterion=settings.criterion,
-        optimizer=torch.optim.Adam,
-        optimizer__fused=True,
+        optimizer=RowAdam,
         lr=settings.lr,
         max_epochs=settings.max_epochs,
         batch_size=settings.batch_size,

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 from torch import nn
+from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
 __all__ = ["Residual", "StaticModule", "mean_embedding", "mlp_head"]
@@ -62,6 +64,8 @@ def mean_embedding(
 ) -> torch.Tensor:
     """What :func:`sklearn_static._pooling.pool` gives, with gradients.
 
+    The table's gradient is sparse: it has the rows of the batch.
+
     Parameters
     ----------
     module : StaticModule
@@ -77,10 +81,65 @@ def mean_embedding(
     -------
     embeddings : Tensor of shape (n_texts, n_dimensions), float32
     """
-    mean = functional.embedding_bag(
-        ids, module.table, offsets, mode="sum", per_sample_weights=share
-    )
+    mean: torch.Tensor = _BagSum.apply(ids, module.table, offsets, share)
     return functional.normalize(mean) if module.normalize else mean
+
+
+class _BagSum(torch.autograd.Function):
+    """The weighted sums of a table's rows, with a gradient of only these rows.
+
+    torch's own gradient has either all rows of the table or one for each token.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        ids: torch.Tensor,
+        table: torch.Tensor,
+        offsets: torch.Tensor,
+        share: torch.Tensor,
+    ) -> torch.Tensor:
+        ctx.save_for_backward(ids, table, offsets, share)
+        return _bag_sum(ids, table, offsets, share)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
+        ids, table, offsets, share = ctx.saved_tensors
+        end = offsets.new_tensor([len(ids)])
+        texts = torch.arange(len(offsets), dtype=ids.dtype, device=ids.device)
+        texts = texts.repeat_interleave(offsets.diff(append=end))
+        of_table = of_share = None
+        if ctx.needs_input_grad[1]:
+            of_table = _transposed_bag_sum(ids, texts, gradient, share, table.shape)
+        if ctx.needs_input_grad[3]:
+            of_share = (table[ids] * gradient[texts]).sum(dim=1)
+        return None, of_table, None, of_share
+
+
+def _transposed_bag_sum(
+    ids: torch.Tensor,
+    texts: torch.Tensor,
+    gradient: torch.Tensor,
+    share: torch.Tensor,
+    shape: torch.Size,
+) -> torch.Tensor:
+    """The gradient of a table: each row's is the bag of the texts that it occurs in."""
+    ids, order = ids.sort()
+    rows, counts = ids.unique_consecutive(return_counts=True)
+    firsts = (counts.cumsum(0) - counts).to(ids.dtype)
+    values = _bag_sum(texts[order], gradient, firsts, share[order])
+    return torch.sparse_coo_tensor(
+        *(rows[None].long(), values, shape), is_coalesced=True, check_invariants=False
+    )
+
+
+def _bag_sum(
+    ids: torch.Tensor, table: torch.Tensor, offsets: torch.Tensor, share: torch.Tensor
+) -> torch.Tensor:
+    return functional.embedding_bag(
+        ids, table, offsets, mode="sum", per_sample_weights=share
+    )
 
 
 class Residual(nn.Module):

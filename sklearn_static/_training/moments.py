@@ -8,9 +8,9 @@ import numpy as np
 import torch
 from torch import nn
 
-__all__ = ["AdamMoments"]
+from .row_adam import MOMENTS
 
-_NAMES = ("exp_avg", "exp_avg_sq")
+__all__ = ["AdamMoments"]
 
 
 @dataclass
@@ -36,7 +36,7 @@ class AdamMoments:
             if name not in self.by_parameter or not parameter.requires_grad:
                 continue
             state = {"step": torch.tensor(float(self.n_steps), device=parameter.device)}
-            for key, moment in zip(_NAMES, self.by_parameter[name], strict=True):
+            for key, moment in zip(MOMENTS, self.by_parameter[name], strict=True):
                 part = moment[rows] if name == "table" else moment
                 state[key] = torch.tensor(part, device=parameter.device)
             optimizer.state[parameter] = state
@@ -55,7 +55,7 @@ class AdamMoments:
             if not state:
                 continue
             n_steps = int(state["step"])
-            moments = tuple(state[key].cpu().numpy() for key in _NAMES)
+            moments = tuple(state[key].cpu().numpy() for key in MOMENTS)
             if name == "table":
                 moments = self._scattered(moments, rows, n_rows)
             by_parameter[name] = moments

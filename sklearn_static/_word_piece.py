@@ -177,16 +177,18 @@ class AsciiWordPiece:
 
 def _word_table(vocabulary: dict[str, int], prefix: str) -> WordTable:
     """The words that follow `prefix` in a token, with the ids of these tokens."""
-    longest = len(prefix) + MAX_BYTES
-    tokens = {
-        token[len(prefix) :]: token_id
+    words = {
+        token.removeprefix(prefix): token_id
         for token, token_id in vocabulary.items()
         if token.startswith(prefix)
-        and len(prefix) < len(token) <= longest
-        and token.isascii()
-        and token.isprintable()
     }
-    return WordTable(list(tokens), list(tokens.values()))
+    words.pop("", None)
+    short = [
+        word
+        for word in words
+        if len(word) <= MAX_BYTES and word.isascii() and word.isprintable()
+    ]
+    return WordTable(short, [words[word] for word in short])
 
 
 def _kinds_of_bytes(left_to_others: set[str]) -> bytes:

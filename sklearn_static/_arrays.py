@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import inf, isfinite
 from numbers import Integral
 from typing import Any
 
@@ -156,35 +157,40 @@ def check_fit(
                 f"mapping holds row {low if low < 0 else high}, but vectors has "
                 f"{len(vectors)} rows."
             )
-    _check_finite(vectors, "vectors")
-    _check_finite(weights, "weights")
-    if reach(vectors, weights) > LARGEST:
+    greatest = reach(vectors, weights)
+    if not isfinite(greatest):
+        _refuse_infinite(vectors, "vectors")
+        _refuse_infinite(weights, "weights")
+    if greatest > LARGEST:
         raise ValueError(
-            f"vectors, times weights, holds {reach(vectors, weights):.1g}, but "
-            f"{LARGEST:.0e} at most was expected: squares of more overflow float32 "
-            "when they are summed."
+            f"vectors, times weights, holds {greatest:.1g}, but {LARGEST:.0e} at most "
+            "was expected: squares of more overflow float32 when they are summed."
         )
 
 
 def reach(vectors: np.ndarray, weights: np.ndarray | None) -> float:
-    """A bound on the absolute values of finite `vectors`, times `weights` if any."""
+    """A bound on the absolute values of `vectors`, times `weights` if any.
+
+    It is finite if all of them are.
+    """
     return _greatest(vectors) * (1.0 if weights is None else _greatest(weights))
 
 
 def _greatest(values: np.ndarray) -> float:
+    # Of each kind, what is found without an array as large as `values`: a NaN is the
+    # greatest and the least, and survives the sum as does an infinity.
     if values.dtype == np.float32:
         return float(max(values.max(initial=0), -values.min(initial=0)))
-    kind = np.finfo if values.dtype.kind == "f" else np.iinfo
-    return float(-kind(values.dtype).min)
+    if values.dtype.kind != "f":
+        return float(-np.iinfo(values.dtype).min)
+    with np.errstate(invalid="ignore"):
+        total = values.sum(dtype=np.float32)
+    return float(np.finfo(values.dtype).max) if np.isfinite(total) else inf
 
 
-def _check_finite(values: np.ndarray | None, name: str) -> None:
+def _refuse_infinite(values: np.ndarray | None, name: str) -> None:
     if values is None or values.dtype.kind != "f":
         return
-    # A NaN or infinity survives the sum, which is much faster than testing each value.
-    with np.errstate(over="ignore", invalid="ignore"):
-        total = values.sum(dtype=np.float32)
-    if np.isfinite(total) or np.isfinite(values).all():
-        return
-    first = np.argwhere(~np.isfinite(values))[0][0]
-    raise ValueError(f"{name}[{first}] holds a value that is not finite.")
+    infinite = np.argwhere(~np.isfinite(values))
+    if len(infinite):
+        raise ValueError(f"{name}[{infinite[0][0]}] holds a value that is not finite.")

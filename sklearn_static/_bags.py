@@ -51,7 +51,7 @@ class TokenBags(NamedTuple):
     @property
     def lengths(self) -> np.ndarray:
         """Number of tokens of each text, of shape (n_texts,)."""
-        return np.diff(self.offsets)
+        return self.offsets[1:] - self.offsets[:-1]
 
     def take(self, index: np.ndarray) -> TokenBags:
         """The bags at `index`, an array of int."""

@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 from scipy.sparse import csr_array
 
-from ._tokens import TokenBags
+from ._bags import TokenBags
 
 __all__ = ["pool"]
 
 _TINY = np.float32(1e-32)
+_FEW = 1024
 
 
 def pool(
@@ -37,12 +38,23 @@ def pool(
     embeddings : ndarray of shape (n_texts, n_dimensions), float32
         An empty bag's is all zeros.
     """
-    if weights is None:
-        weights = np.ones(len(bags.ids), np.float32)
-    n_texts = len(bags.offsets) - 1
-    shape = (n_texts, len(table))
-    sums = csr_array((weights, bags.ids, bags.offsets), shape=shape) @ table
+    sums = _sums(bags, table, weights)
     sums /= np.maximum(bags.lengths, 1).astype(np.float32)[:, None]
     if normalize:
         sums /= np.sqrt(np.einsum("ij,ij->i", sums, sums))[:, None] + _TINY
+    return sums
+
+
+def _sums(bags: TokenBags, table: np.ndarray, weights: np.ndarray | None) -> np.ndarray:
+    n_texts, n_tokens = len(bags.offsets) - 1, len(bags.ids)
+    if n_texts == 1 and n_tokens <= _FEW and weights is None and table.shape[1] > 1:
+        # The same additions in the same order, without the cost of making a matrix.
+        # Weights would be multiplied by in steps of their own, which rounds otherwise,
+        # and numpy adds up a lone column in an order of its own.
+        rows = table.take(bags.ids, axis=0)
+        return np.add.reduce(rows, axis=0, keepdims=True, initial=0)
+    if weights is None:
+        weights = np.ones(n_tokens, np.float32)
+    shape = (n_texts, len(table))
+    sums: np.ndarray = csr_array((weights, bags.ids, bags.offsets), shape=shape) @ table
     return sums

@@ -38,7 +38,8 @@ _STATED_ELSEWHERE = {
 class StoredTable(NamedTuple):
     """What a model folder says of a table; see :class:`StaticEmbedding`.
 
-    The arrays and settings of one that was read are not checked.
+    The arrays and settings of one that was read are not checked. The vocabulary is
+    that of the tokenizer, where it is at hand.
     """
 
     vectors: np.ndarray
@@ -49,6 +50,7 @@ class StoredTable(NamedTuple):
     max_length: int | None
     metadata: dict[str, Any]
     convention: Convention = "model2vec"
+    vocabulary: Mapping[str, int] | None = None
 
     def overridden(
         self,
@@ -125,10 +127,11 @@ def read_table(folder: Path) -> StoredTable:
     if modules is None or persistence.has_file(folder, "config.json"):
         persistence.read_config(folder)  # a newer format may have other files
     place = folder if modules is None else modules.table
-    tokenizer = persistence.read_tokenizer(place)
+    tokenizer, vocabulary = persistence.read_tokenizer(place)
     tensors = persistence.read_tensors(place, _TABLE_FILE)
     if modules is not None and MODULE_TENSOR in tensors:
-        return _of_static_module(folder, modules, tokenizer, tensors)
+        table = _of_static_module(folder, modules, tokenizer, tensors)
+        return table._replace(vocabulary=vocabulary)
     config = persistence.read_config(folder)
     if "embeddings" not in tensors:
         raise ModelFormatError(
@@ -150,6 +153,7 @@ def read_table(folder: Path) -> StoredTable:
         max_length=config.get("max_length", DEFAULT_MAX_LENGTH),
         metadata=further_entries(config),
         convention=persistence.own_entries(config).get("convention", "model2vec"),
+        vocabulary=vocabulary,
     )
 
 

@@ -20,7 +20,7 @@ forgotten.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from numbers import Integral
 from string import printable
 from typing import Any, Literal, get_args
@@ -37,7 +37,6 @@ from ._word_piece import AsciiWordPiece
 __all__ = [
     "BagTokenizer",
     "Convention",
-    "TokenBags",
     "check_max_length",
     "copied",
     "splits_at_spaces",
@@ -52,6 +51,8 @@ _PLAIN_BATCH = 4096
 # and than calling the library.
 _MANY_CHARACTERS = 100_000
 _MANY_CHUNKS = 50
+# From where on the library's threads are worth waking.
+_MANY_TEXTS = 50
 _TRIAL = f"The quick fox, naïve café; лиса 敏捷 🦊 ᚠᛯ qzxj \0 {' '.join(printable)}"
 """Words and characters of every kind, some of which no vocabulary holds."""
 
@@ -70,6 +71,8 @@ class BagTokenizer:
         The most tokens to take of a text, unknown ones counted.
     convention : {"model2vec", "sentence-transformers"}, default="model2vec"
         Whose policy to follow: sentence-transformers takes the second step alone.
+    vocabulary : mapping of str to int, default=None
+        The tokenizer's, where it is at hand, since to ask for it takes long.
 
     Raises
     ------
@@ -89,6 +92,7 @@ class BagTokenizer:
         tokenizer: Tokenizer,
         max_length: int | None,
         convention: Convention = "model2vec",
+        vocabulary: Mapping[str, int] | None = None,
     ) -> None:
         check_max_length(max_length)
         _check_convention(convention)
@@ -101,12 +105,14 @@ class BagTokenizer:
         self.convention = convention
         of_model2vec = convention == "model2vec"
         self.unknown_id = unknown_token_id(tokenizer) if of_model2vec else None
-        vocabulary = tokenizer.get_vocab()
+        if vocabulary is None:
+            vocabulary = tokenizer.get_vocab()
         greatest_id = max(vocabulary.values(), default=-1)
         self.n_tokens = max(len(vocabulary), greatest_id + 1)
         self._max_chars = None
         if max_length is not None and of_model2vec:
-            median = int(np.median([len(token) for token in vocabulary] or [0]))
+            lengths = np.fromiter(map(len, vocabulary), np.int64, len(vocabulary))
+            median = int(np.median(lengths)) if len(lengths) else 0
             self._max_chars = max_length * median
         self._splits_at_spaces = splits_at_spaces(tokenizer)
         self._memory = ChunkMemory()
@@ -216,11 +222,17 @@ def tokenize(tokenizer: Tokenizer, texts: Sequence[str]) -> TokenBags:
     """
     with failures_as(ValueError, "The tokenizer fails on a text"):
         try:
-            encodings = tokenizer.encode_batch_fast(texts, add_special_tokens=False)
+            encodings = _encodings(tokenizer, texts)
         except TypeError:
             texts = [_without_lone_surrogates(text) for text in texts]
-            encodings = tokenizer.encode_batch_fast(texts, add_special_tokens=False)
+            encodings = _encodings(tokenizer, texts)
     return TokenBags.from_rows([encoding.ids for encoding in encodings])
+
+
+def _encodings(tokenizer: Tokenizer, texts: Sequence[str]) -> list[Any]:
+    if len(texts) < _MANY_TEXTS:
+        return [tokenizer.encode(text, add_special_tokens=False) for text in texts]
+    return tokenizer.encode_batch_fast(texts, add_special_tokens=False)
 
 
 def _without_lone_surrogates(text: str) -> str:

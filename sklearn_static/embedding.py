@@ -11,17 +11,18 @@ from typing import Any, Literal
 
 import numpy as np
 from tokenizers import Tokenizer
-from tqdm.auto import tqdm
 
 from . import hub
 from ._arrays import check_fit, frozen, frozen_or_none
+from ._bags import TokenBags
 from ._compression import compressed
 from ._folders import FolderMixin
 from ._lazy import lazy
+from ._parsing import parsed
 from ._pooling import pool
 from ._stamps import checked, stamped
 from ._table_format import DEFAULT_MAX_LENGTH, StoredTable, further_entries, read_table
-from ._tokens import BagTokenizer, Convention, TokenBags, check_max_length, copied
+from ._tokens import BagTokenizer, Convention, check_max_length, copied
 from ._validation import HandleMissing, check_texts
 from .persistence import ModelFormatError
 
@@ -133,7 +134,7 @@ class StaticEmbedding(FolderMixin):
         self._weights = frozen_or_none(table.weights, "weights", float32, copy=copy)
         self._mapping = frozen_or_none(table.mapping, "mapping", int32, copy=copy)
         self._bag_tokenizer = BagTokenizer(
-            table.tokenizer, table.max_length, table.convention
+            table.tokenizer, table.max_length, table.convention, table.vocabulary
         )
         self._normalize = table.normalize
         self._metadata = table.metadata
@@ -313,10 +314,12 @@ class StaticEmbedding(FolderMixin):
         out = np.empty((len(checked), self.n_dimensions), np.float32)
         starts: Iterable[int] = range(0, len(checked), batch_size)
         if show_progress_bar:
+            from tqdm.auto import tqdm
+
             starts = tqdm(starts, "encode")
         for start in starts:
-            batch = checked[start : start + batch_size]
-            out[start : start + batch_size] = self.pool(self.tokenize(batch))
+            bags = self._bag_tokenizer(checked[start : start + batch_size])
+            out[start : start + batch_size] = self.pool(bags)
         return out
 
     def tokenize(self, texts: Any) -> TokenBags:
@@ -509,13 +512,14 @@ class StaticEmbedding(FolderMixin):
         return self
 
     def __getstate__(self) -> dict[str, Any]:
-        table = self._stored()
-        return stamped({**table._asdict(), "tokenizer": table.tokenizer.to_str()})
+        state = self._stored()._asdict()
+        del state["vocabulary"]
+        return stamped({**state, "tokenizer": state["tokenizer"].to_str()})
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         state = checked(state, type(self).__name__)
-        tokenizer = Tokenizer.from_str(state["tokenizer"])
-        self._init(StoredTable(**{**state, "tokenizer": tokenizer}), copy=False)
+        tokenizer = parsed(state["tokenizer"])._asdict()
+        self._init(StoredTable(**{**state, **tokenizer}), copy=False)
 
     def __repr__(self) -> str:
         source = self._metadata.get("tokenizer_name")

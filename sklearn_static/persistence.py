@@ -19,10 +19,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from safetensors.numpy import load as parse_tensors
 from safetensors.numpy import save as dump_tensors
-from tokenizers import Tokenizer
 
+from ._parsing import ParsedTokenizer, parsed
 from ._replacing import replace_files, standing_file
 from ._rust import failures_as
 from ._version import __version__
@@ -43,6 +42,20 @@ __all__ = [
 FORMAT_VERSION = 1
 """The version of our own entries in ``config.json``."""
 
+_DTYPES = {
+    "BOOL": "?",
+    "F16": "<f2",
+    "F32": "<f4",
+    "F64": "<f8",
+    "I8": "i1",
+    "I16": "<i2",
+    "I32": "<i4",
+    "I64": "<i8",
+    "U8": "u1",
+    "U16": "<u2",
+    "U32": "<u4",
+    "U64": "<u8",
+}
 _KEY = "sklearn_static"
 _MAX_DEPTH = 100
 _OURS = {
@@ -149,14 +162,39 @@ def read_tensors(folder: Path, name: str) -> dict[str, np.ndarray]:
         If the file is absent or not valid, or holds a dtype that numpy lacks.
     """
     path = _existing(folder, name)
-    content = path.read_bytes()
+    content = np.fromfile(path, np.uint8)
+    content.flags.writeable = False
     message = f"{path} is not a safetensors file of numpy dtypes"
     with failures_as(ModelFormatError, message):
-        return dict(parse_tensors(content))
+        return _tensors_in(content)
 
 
-def read_tokenizer(folder: Path) -> Tokenizer:
-    """The tokenizer in ``tokenizer.json``.
+def _tensors_in(content: np.ndarray) -> dict[str, np.ndarray]:
+    """The tensors of a safetensors file, as views of its bytes.
+
+    The safetensors library holds a file twice to read it, as bytes and as tensors, or
+    maps it, and a file that another program then cuts short ends the process.
+    """
+    start = 8 + int.from_bytes(content[:8].tobytes(), "little")
+    if start > len(content):
+        raise ValueError(f"its header ends at byte {start} of {len(content)}")
+    header, data = json.loads(content[8:start].tobytes()), content[start:]
+    header.pop("__metadata__", None)
+    tensors, end = {}, 0
+    for name, entry in sorted(header.items(), key=lambda x: x[1]["data_offsets"]):
+        first, last = entry["data_offsets"]
+        tensor = data[first:last].view(_DTYPES[entry["dtype"]]).reshape(entry["shape"])
+        if first != end or [*tensor.shape] != entry["shape"]:
+            raise ValueError(f"{name!r} is not where it should be, or not so large")
+        tensors[name] = np.require(tensor, requirements=["ALIGNED"])
+        end = last
+    if end != len(data):
+        raise ValueError(f"the tensors end at {end}, but the data at {len(data)}")
+    return tensors
+
+
+def read_tokenizer(folder: Path) -> ParsedTokenizer:
+    """The tokenizer in ``tokenizer.json``, and its vocabulary.
 
     Raises
     ------
@@ -167,7 +205,7 @@ def read_tokenizer(folder: Path) -> Tokenizer:
     content = path.read_bytes()
     message = f"{path} is no tokenizer of the tokenizers library"
     with failures_as(ModelFormatError, message):
-        return Tokenizer.from_buffer(content)
+        return parsed(content.decode())
 
 
 def _existing(folder: Path, name: str) -> Path:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from sklearn.base import clone
 from sklearn.pipeline import Pipeline
+from sklearn.utils.metaestimators import available_if
 
 from . import hub, persistence
 from ._arrays import reach
@@ -47,6 +48,11 @@ _SETTINGS: dict[str, tuple[Callable[[Any], bool], str]] = {
 _OWN_HEAD = "sklearn_static"
 
 FrozenHead = StaticHeadClassifier | StaticHeadRegressor
+
+
+def _head_has(method: str) -> Callable[[Any], bool]:
+    """Whether a pipeline has `method`, which is as its last step says."""
+    return lambda pipeline: hasattr(pipeline.steps[-1][1], method)
 
 
 class StaticPipeline(StampedMixin, FolderMixin, Pipeline):
@@ -157,6 +163,91 @@ class StaticPipeline(StampedMixin, FolderMixin, Pipeline):
         transformer = StaticEmbeddingTransformer(embedding, **settings)
         return cls([("embedding", transformer), ("head", head)])
 
+    @available_if(_head_has("predict"))
+    def predict(self, X: Any, **params: Any) -> Any:
+        """The class, the labels or the values of each text.
+
+        Parameters
+        ----------
+        X : list, tuple, array, Series or one-column frame of str
+            The texts, n_texts of them.
+        **params : dict
+            As of :class:`sklearn.pipeline.Pipeline`, for other steps than these two.
+
+        Returns
+        -------
+        predictions : ndarray of shape (n_texts,) or (n_texts, n_outputs)
+            Of a classifier for many labels, an indicator of shape (n_texts, n_labels),
+            a CSR matrix if its head has `sparse_output`.
+        """
+        return self._of_head("predict", X, params)
+
+    @available_if(_head_has("predict_proba"))
+    def predict_proba(self, X: Any, **params: Any) -> Any:
+        """The probability of each class, or of each label.
+
+        Parameters
+        ----------
+        X : list, tuple, array, Series or one-column frame of str
+            The texts, n_texts of them.
+        **params : dict
+            As of :class:`sklearn.pipeline.Pipeline`, for other steps than these two.
+
+        Returns
+        -------
+        probabilities : ndarray of shape (n_texts, n_classes), float64
+            In the order of ``classes_``.
+        """
+        return self._of_head("predict_proba", X, params)
+
+    @available_if(_head_has("predict_log_proba"))
+    def predict_log_proba(self, X: Any, **params: Any) -> Any:
+        """The logarithm of :meth:`predict_proba`.
+
+        Parameters
+        ----------
+        X : list, tuple, array, Series or one-column frame of str
+            The texts, n_texts of them.
+        **params : dict
+            As of :class:`sklearn.pipeline.Pipeline`, for other steps than these two.
+
+        Returns
+        -------
+        log_probabilities : ndarray of shape (n_texts, n_classes), float64
+        """
+        return self._of_head("predict_log_proba", X, params)
+
+    @available_if(_head_has("decision_function"))
+    def decision_function(self, X: Any, **params: Any) -> Any:
+        """The scores before softmax or, with many labels, the logistic function.
+
+        Parameters
+        ----------
+        X : list, tuple, array, Series or one-column frame of str
+            The texts, n_texts of them.
+        **params : dict
+            As of :class:`sklearn.pipeline.Pipeline`, for other steps than these two.
+
+        Returns
+        -------
+        scores : ndarray of shape (n_texts,) or (n_texts, n_classes), float64
+            With two classes one score, which is positive for ``classes_[1]``.
+        """
+        return self._of_head("decision_function", X, params)
+
+    def _of_head(self, method: str, X: Any, params: dict[str, Any]) -> Any:
+        """What `method` of the head gives for texts.
+
+        scikit-learn collects the tags of all steps in every call, which takes longer
+        than to predict a text. These two steps are always fitted or say so themselves,
+        and take no metadata.
+        """
+        parts = self._usual_parts()
+        if params or parts is None:
+            return getattr(super(), method)(X, **params)
+        transformer, head = parts
+        return getattr(head, method)(transformer.transform(X))
+
     def compress(
         self,
         texts: Any = None,
@@ -244,18 +335,24 @@ class StaticPipeline(StampedMixin, FolderMixin, Pipeline):
         }
 
     def _parts(self) -> tuple[StaticEmbeddingTransformer, FrozenHead]:
-        steps = [step for _, step in self.steps]
-        if len(steps) == 2:
-            transformer, head = steps
+        parts = self._usual_parts()
+        if parts is None:
+            raise TypeError(
+                f"The steps are {[type(step).__name__ for _, step in self.steps]}, but "
+                "only a StaticEmbeddingTransformer followed by a frozen head can be "
+                "saved as a folder. Use joblib for other pipelines."
+            )
+        return parts
+
+    def _usual_parts(self) -> tuple[StaticEmbeddingTransformer, FrozenHead] | None:
+        """The transformer and the head, unless the steps have been altered."""
+        if len(self.steps) == 2:
+            (_, transformer), (_, head) = self.steps
             if isinstance(transformer, StaticEmbeddingTransformer) and isinstance(
-                head, (StaticHeadClassifier, StaticHeadRegressor)
+                head, FrozenHead
             ):
                 return transformer, head
-        raise TypeError(
-            f"The steps are {[type(step).__name__ for step in steps]}, but only a "
-            "StaticEmbeddingTransformer followed by a frozen head can be saved as a "
-            "folder. Use joblib for other pipelines."
-        )
+        return None
 
 
 def _stored_head(
@@ -296,8 +393,9 @@ def _plain_labels(classes: np.ndarray) -> list[Any]:
 
 def _rows_of(embedding: StaticEmbedding) -> Rows:
     """What a head can rely on of embeddings."""
-    greatest = reach(embedding.vectors, embedding.weights)
-    return Rows(embedding.n_dimensions, 1.0 if embedding.normalize else greatest)
+    if embedding.normalize:
+        return Rows(embedding.n_dimensions, 1.0)
+    return Rows(embedding.n_dimensions, reach(embedding.vectors, embedding.weights))
 
 
 def _read_head(folder: Path, config: dict[str, Any], embeddings: Rows) -> FrozenHead:

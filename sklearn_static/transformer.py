@@ -132,7 +132,6 @@ class StaticEmbeddingTransformer(
         NotFittedError
             If the model is a name or folder and has not been opened by ``fit``.
         """
-        check_is_fitted(self)
         return self.embedding.encode(
             self._check_texts(X, reset=False),
             batch_size=self.batch_size,
@@ -146,8 +145,9 @@ class StaticEmbeddingTransformer(
     @property
     def embedding(self) -> StaticEmbedding:
         """What embeds, once the transformer is fitted; reading it opens nothing."""
-        check_is_fitted(self)
-        return resolve_embedding(vars(self).get("embedding_", self.model))
+        if not self.__sklearn_is_fitted__():
+            check_is_fitted(self)  # which says so, but takes longer to find out
+        return vars(self).get("embedding_", self.model)
 
     @property
     def _n_features_out(self) -> int:

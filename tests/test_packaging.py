@@ -1,5 +1,6 @@
 """The installed distribution: what it contains, what it needs, what it imports."""
 
+import ast
 import configparser
 import os
 import re
@@ -57,13 +58,56 @@ def test_default_install_is_free_of_torch():
 
 
 def test_importing_the_package_imports_no_optional_or_slow_library():
-    code = "import sys, sklearn_static; print(*sys.modules)"
-    result = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    imported = modules_after("from sklearn_static import *")
+    assert "sklearn_static.classifier" in imported
+    assert imported.isdisjoint(
+        {"huggingface_hub", "skorch", "torch", "tqdm", "transformers"}
     )
-    imported = set(result.stdout.split())
-    assert "sklearn_static" in imported
-    assert imported.isdisjoint({"huggingface_hub", "skorch", "torch", "transformers"})
+
+
+def test_names_are_imported_when_they_are_asked_for():
+    assert modules_after("import sklearn_static").isdisjoint({"numpy", "sklearn"})
+    imported = modules_after("from sklearn_static import StaticPipeline")
+    assert "sklearn_static.pipeline" in imported
+    assert imported.isdisjoint({"sklearn_static.classifier", "sklearn.metrics"})
+
+
+def modules_after(code):
+    """The names of all modules of a new process that has run `code`."""
+    result = subprocess.run(
+        [sys.executable, "-c", f"{code}\nimport sys\nprint(*sys.modules)"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return set(result.stdout.split())
+
+
+@pytest.mark.parametrize("name", sklearn_static.__all__)
+def test_every_public_name_is_there_and_listed(name):
+    value = getattr(sklearn_static, name)
+    assert getattr(sklearn_static, name) is value
+    assert getattr(value, "__name__", name) == name
+    assert name in dir(sklearn_static)
+
+
+def test_public_names_are_those_that_type_checkers_see():
+    tree = ast.parse(Path(sklearn_static.__file__).read_text("utf8"))
+    (guarded,) = (node for node in tree.body if isinstance(node, ast.If))
+    seen = {
+        alias.name: statement.module
+        for statement in guarded.body
+        for alias in statement.names
+    }
+    assert seen == sklearn_static._HOMES
+    assert {*seen, "__version__"} == set(sklearn_static.__all__)
+
+
+def test_other_names_are_no_attributes():
+    with pytest.raises(AttributeError, match=r"'sklearn_static' has no attribute 'x'"):
+        getattr(sklearn_static, "x")  # noqa: B009
+    with pytest.raises(ImportError, match="cannot import name 'x'"):
+        from sklearn_static import x  # noqa: F401
 
 
 def pins(name):

@@ -2,12 +2,14 @@
 
 import json
 import os
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load as load_tensors
+from safetensors.numpy import load_file, save, save_file
 
 from sklearn_static import (
     ModelFormatError,
@@ -140,8 +142,112 @@ def test_tables_saved_from_views_come_back_equal(word_piece, folder):
 
 def test_non_contiguous_tensors_are_stored_as_they_read():
     tensor = np.arange(12, dtype=np.float32).reshape(3, 4).T[::2]
-    stored = persistence.parse_tensors(persistence.tensor_bytes({"a": tensor}))
+    stored = load_tensors(persistence.tensor_bytes({"a": tensor}))
     assert_array_equal(stored["a"], tensor)
+
+
+def read_tensors(folder, content):
+    (folder / "model.safetensors").write_bytes(content)
+    return persistence.read_tensors(folder, "model.safetensors")
+
+
+def of_header(header, data=b""):
+    header = header if isinstance(header, bytes) else json.dumps(header).encode()
+    return len(header).to_bytes(8, "little") + header + data
+
+
+def test_tensors_of_every_dtype_and_shape_are_read_as_the_library_reads_them(tmp_path):
+    dtypes = ("?", "i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8", "f2", "f4", "f8")
+    shapes = ((), (0,), (3,), (0, 4), (2, 3), (1, 2, 3))
+    rng = np.random.default_rng(0)
+    tensors = {
+        f"{dtype} {shape}": np.array(rng.integers(0, 2, shape)).astype(dtype)
+        for dtype in dtypes
+        for shape in shapes
+    }
+    content = save(tensors, {"format": "np"})
+    actual, expected = read_tensors(tmp_path, content), load_tensors(content)
+    assert actual.keys() == expected.keys()
+    for name, tensor in actual.items():
+        assert_array_equal(tensor, expected[name], strict=True)
+        assert_array_equal(tensor, tensors[name], strict=True)
+
+
+@pytest.mark.parametrize("n_spaces", range(8))
+def test_tensors_that_begin_anywhere_are_aligned(tmp_path, n_spaces):
+    entry = {"dtype": "F64", "shape": [2], "data_offsets": [0, 16]}
+    header = json.dumps({"a": entry}).encode() + b" " * n_spaces
+    (tensor,) = read_tensors(
+        tmp_path, of_header(header, np.array([1.5, -2]).tobytes())
+    ).values()
+    assert_array_equal(tensor, [1.5, -2])
+    assert tensor.flags.aligned
+
+
+def entry(start, stop, shape=None, dtype="U8"):
+    shape = [stop - start] if shape is None else shape
+    return {"dtype": dtype, "shape": shape, "data_offsets": [start, stop]}
+
+
+DAMAGES = {
+    "no byte": b"",
+    "no full length": bytes(7),
+    "no header": bytes(8),
+    "a cut header": of_header(b"{}")[:-1],
+    "a huge header": b"\xff" * 8 + b"{}",
+    "an array": of_header(b"[]"),
+    "no JSON": of_header(b"not JSON"),
+    "no UTF-8": of_header(b"\xff"),
+    "data of no tensor": of_header({}, b"more"),
+    "a number for a tensor": of_header({"a": 1}),
+    "nothing of a tensor": of_header({"a": {}}),
+    "cut data": of_header({"a": entry(0, 4)}, bytes(3)),
+    "more data": of_header({"a": entry(0, 4)}, bytes(5)),
+    "a gap": of_header({"a": entry(0, 2), "b": entry(3, 5)}, bytes(5)),
+    "an overlap": of_header({"a": entry(0, 3), "b": entry(2, 4)}, bytes(4)),
+    "the same place": of_header({"a": entry(0, 2), "b": entry(0, 2)}, bytes(2)),
+    "a late start": of_header({"a": entry(1, 4)}, bytes(4)),
+    "a negative place": of_header({"a": entry(-4, 0)}, bytes(4)),
+    "a negative size": of_header({"a": entry(4, 0)}, bytes(4)),
+    "no stop": of_header({"a": {**entry(0, 4), "data_offsets": [0]}}, bytes(4)),
+    "another dtype": of_header({"a": entry(0, 4, dtype="F32")}, bytes(4)),
+    "an open shape": of_header({"a": entry(0, 4, shape=[-1])}, bytes(4)),
+    "a number for a shape": of_header({"a": entry(0, 4, shape=4)}, bytes(4)),
+}
+
+
+@pytest.mark.parametrize("content", DAMAGES.values(), ids=DAMAGES)
+def test_damaged_tensors_are_refused_as_the_library_refuses_them(tmp_path, content):
+    with pytest.raises(ModelFormatError, match="not a safetensors file"):
+        read_tensors(tmp_path, content)
+    with pytest.raises(Exception, match=r"."):
+        load_tensors(content)
+
+
+def test_opening_takes_the_memory_of_the_table_once(word_piece, folder):
+    n_tokens = word_piece.get_vocab_size()
+    vectors = np.ones((n_tokens, 8_000_000 // n_tokens), np.float32)
+    StaticEmbedding(vectors, word_piece).save_pretrained(folder)
+    tracemalloc.start()
+    try:
+        StaticEmbedding.from_pretrained(folder)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 1.1 * vectors.nbytes
+
+
+def test_a_table_that_was_opened_is_shared_and_not_copied(embedding, folder):
+    embedding.save_pretrained(folder)
+    opened = StaticEmbedding.from_pretrained(folder)
+    assert np.shares_memory(opened.with_vectors(opened.vectors).vectors, opened.vectors)
+
+
+def test_an_opened_table_stays_when_its_file_is_cut_short(embedding, folder, odd_texts):
+    embedding.save_pretrained(folder)
+    opened = StaticEmbedding.from_pretrained(folder)
+    os.truncate(folder / "model.safetensors", 0)
+    assert_array_equal(opened.encode(odd_texts), embedding.encode(odd_texts))
 
 
 def test_the_folder_holds_these_files_and_versions(embedding, folder):

@@ -8,15 +8,19 @@ import joblib
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from sklearn import config_context
 from sklearn.base import clone, is_classifier
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.ensemble import VotingClassifier
+from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import cross_val_score
 from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_static import StaticEmbeddingTransformer, StaticPipeline
+from sklearn_static._head import Linear, mlp
+from sklearn_static.head import StaticHeadRegressor
 
 METHODS = ("predict", "predict_proba", "predict_log_proba", "decision_function")
 
@@ -78,6 +82,81 @@ def test_no_texts_have_no_predictions(pipeline):
 def test_texts_are_checked(pipeline):
     with pytest.raises(TypeError, match="X is a single str"):
         pipeline.predict("fox")
+
+
+# The way past scikit-learn's own checks
+
+
+def as_scikit_learn_does(pipeline):
+    return Pipeline(pipeline.steps)
+
+
+@pytest.mark.parametrize("routing", [False, True])
+@pytest.mark.parametrize("container", ["default", "pandas", "polars"])
+def test_predictions_are_those_of_scikit_learns_pipeline(
+    pipeline, odd_texts, routing, container
+):
+    if container != "default":
+        pytest.importorskip(container)
+    pipeline.set_output(transform=container)
+    with config_context(enable_metadata_routing=routing):
+        assert_same_predictions(pipeline, as_scikit_learn_does(pipeline), odd_texts)
+
+
+@pytest.fixture
+def regressor(embedding):
+    weight = np.ones((1, embedding.n_dimensions), np.float32)
+    head = StaticHeadRegressor(mlp([Linear(weight, np.zeros(1, np.float32))]))
+    transformer = StaticEmbeddingTransformer(embedding)
+    return StaticPipeline([("embedding", transformer), ("head", head)])
+
+
+def test_methods_are_those_of_the_head(pipeline, regressor, odd_texts):
+    assert all(hasattr(pipeline, method) for method in METHODS)
+    assert [hasattr(regressor, method) for method in METHODS] == [True, *[False] * 3]
+    with pytest.raises(AttributeError, match="has no attribute 'predict_proba'"):
+        regressor.predict_proba(odd_texts)
+    expected = as_scikit_learn_does(regressor).predict(odd_texts)
+    assert_array_equal(regressor.predict(odd_texts), expected)
+    assert not hasattr(pipeline[:-1], "predict")
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_parameters_that_no_step_takes_are_refused(pipeline, method):
+    raised = []
+    for either in (pipeline, as_scikit_learn_does(pipeline)):
+        with pytest.raises((TypeError, ValueError)) as caught:
+            getattr(either, method)(["fox"], threshold=0.5)
+        raised.append(caught.type)
+    assert raised[0] is raised[1]
+
+
+def test_other_steps_are_taken_as_scikit_learn_takes_them(pipeline, odd_texts):
+    texts = FunctionTransformer(lambda X: [text.upper() for text in X])
+    longer = StaticPipeline([("upper", texts), *pipeline.steps])
+    uppers = [text.upper() for text in odd_texts]
+    assert_same_predictions(longer, clone(pipeline), uppers)
+    passing = StaticPipeline([("embedding", "passthrough"), ("head", pipeline[-1])])
+    embeddings = pipeline[:-1].transform(odd_texts)
+    assert_array_equal(passing.predict(embeddings), pipeline.predict(odd_texts))
+
+
+def test_a_head_that_takes_parameters_gets_them(pipeline, odd_texts):
+    class Shifted(StaticHeadRegressor):
+        def predict(self, X, shift=0):
+            return super().predict(X) + shift
+
+    shifted = StaticPipeline([pipeline.steps[0], ("head", Shifted(pipeline[-1].head))])
+    difference = shifted.predict(odd_texts, shift=2) - shifted.predict(odd_texts)
+    assert_allclose(difference, 2)
+
+
+def test_a_table_that_was_not_opened_yet_says_so(pipeline, tmp_path):
+    pipeline[0].embedding.save_pretrained(tmp_path / "model")
+    by_name = StaticEmbeddingTransformer(tmp_path / "model")
+    unfitted = StaticPipeline([("embedding", by_name), ("head", pipeline[-1])])
+    with pytest.raises(NotFittedError, match="StaticEmbeddingTransformer"):
+        unfitted.predict(["fox"])
 
 
 # A pipeline like any other

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
+from sklearn_static._bags import TokenBags
 from sklearn_static._pooling import pool
-from sklearn_static._tokens import TokenBags
 
 RNG = np.random.default_rng(0)
 TABLE = RNG.normal(size=(50, 6)).astype(np.float32)
@@ -67,3 +67,30 @@ def test_no_bags_give_no_rows():
     embeddings = pool(bags, TABLE, normalize=True)
     assert embeddings.shape == (0, 6)
     assert embeddings.dtype == np.float32
+
+
+@pytest.mark.parametrize("n_dimensions", [1, 2, 3, 7, 8, 16, 31, 256])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_a_bag_alone_is_bitwise_as_among_others(n_dimensions, weighted):
+    """Of numbers so unlike that another order of additions rounds otherwise."""
+    rng = np.random.default_rng(n_dimensions)
+    table = rng.normal(size=(200, n_dimensions)) * 10.0 ** rng.integers(-6, 6, (200, 1))
+    table = table.astype(np.float32)
+    lengths = np.array([*range(40), 63, 64, 65, 127, 128, 129, 1000, 1024, 1025, 3000])
+    ids = rng.integers(0, 200, lengths.sum()).astype(np.int32)
+    bags = TokenBags.from_lengths(ids, lengths)
+    weights = rng.uniform(0, 2, len(ids)).astype(np.float32) if weighted else None
+    together = pool(bags, table, weights=weights, normalize=True)
+    for i, (start, stop) in enumerate(pairwise(bags.offsets)):
+        one = TokenBags.from_lengths(ids[start:stop], lengths[i : i + 1])
+        part = weights[start:stop] if weighted else None
+        alone = pool(one, table, weights=part, normalize=True)
+        assert alone.tobytes() == together[i].tobytes()
+
+
+def test_zeros_of_either_sign_add_up_alike_alone_and_among_others():
+    table = np.full((1, 2), -0.0, np.float32)
+    ids = np.zeros(3, np.int32)
+    together = pool(TokenBags.from_lengths(ids, np.array([1, 2])), table)
+    alone = pool(TokenBags.from_lengths(ids[:1], np.array([1])), table)
+    assert alone.tobytes() == together[0].tobytes()

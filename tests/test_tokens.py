@@ -18,9 +18,9 @@ from tokenizers import (
 )
 
 from sklearn_static import _tokens
+from sklearn_static._bags import TokenBags
 from sklearn_static._tokens import (
     BagTokenizer,
-    TokenBags,
     check_max_length,
     splits_at_spaces,
     tokenize,

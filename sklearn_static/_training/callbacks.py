@@ -47,6 +47,8 @@ class StopOnNonFinite(Callback):
 
 
 def _is_out_of_bounds(parameter: torch.Tensor) -> bool:
+    if not parameter.numel():
+        return False
     smallest, greatest = torch.aminmax(parameter.detach())
     return not (smallest >= -LARGEST and greatest <= LARGEST)
 
@@ -120,7 +122,7 @@ class BestEpoch(Callback):
         if goodness > self._best:
             self._best, self.epoch, self.value = goodness, len(net.history), value
             if self.keep:
-                self.state = _copied(net.module_.state_dict())
+                self._keep(net.module_.state_dict())
         if goodness > self._to_beat + self.tol:
             self._to_beat, self._misses = goodness, 0
         else:
@@ -128,9 +130,12 @@ class BestEpoch(Callback):
         if self.n_iter_no_change is not None and self._misses >= self.n_iter_no_change:
             raise StopTraining
 
-
-def _copied(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    return {name: tensor.detach().clone() for name, tensor in state.items()}
+    def _keep(self, state: dict[str, torch.Tensor]) -> None:
+        if self.state is None:
+            self.state = {name: tensor.clone() for name, tensor in state.items()}
+            return
+        for name, tensor in state.items():
+            self.state[name].copy_(tensor)
 
 
 class EpochProgress(Callback):

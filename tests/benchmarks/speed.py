@@ -3,8 +3,8 @@
 Each piece of work (see `speed_tasks.py`) is done by this package and by a peer in turn,
 each time in a new process, for some rounds. A round gives a ratio, the peer's time by
 ours; what is printed is the median of the rounds and their range. Run it on a machine
-that does nothing else. It needs model2vec with its extra `train`, and the reference
-data in SKLEARN_STATIC_SHARED (by default `shared` beside the checkout)::
+that does nothing else. It needs model2vec with its extra `train`, fastText, and the
+reference data in SKLEARN_STATIC_SHARED (by default `shared` beside the checkout)::
 
     python tests/benchmarks/speed.py --output speed.json --chart speed.svg
 """
@@ -27,6 +27,7 @@ from typing import Any
 from reference import check_there
 from speed_tasks import (
     BARE_LOOP,
+    FASTTEXT,
     MODEL2VEC,
     ONE_PROCESS,
     OURS,
@@ -72,6 +73,11 @@ WORKS = [
         for what, measure in (("time", "first"), ("peak memory", "megabytes"))
     ),
     *(
+        Work(f"fit {name}: time", ("fit", name, "{round}"), (peer,))
+        for name in ("bbc", "subj", "massive_scenario")
+        for peer in (FASTTEXT, TFIDF)
+    ),
+    *(
         Work(f"encode {n} texts of {name}, {when}", ("encode", name, n), BOTH, measure)
         for name, n in (
             ("subj", "20000"),
@@ -88,13 +94,14 @@ WORKS = [
             m,
         )
         for name in ("subj", "massive_scenario")
-        for peers in (BOTH, (TFIDF,))
+        for peers in (BOTH, (TFIDF,), (FASTTEXT,))
         for when, m in (("first call", "first"), ("later calls", "later"))
     ),
     Work("predict one text", ("latency", "subj", "1000"), (MODEL2VEC,)),
     Work("open a saved pipeline, first time", ("load", "subj"), (MODEL2VEC,)),
     Work("open a saved pipeline, later", ("load", "subj"), (MODEL2VEC,), "later"),
-    Work("import", ("imports",), (SCIKIT_LEARN,)),
+    Work("import the package", ("imports", "package"), (SCIKIT_LEARN,)),
+    Work("import its pipeline", ("imports", "pipeline"), (SCIKIT_LEARN,)),
     Work("ten epochs of subj", ("loop", "subj", "10"), (BARE_LOOP,)),
     Work("grid search over 1000 texts", ("search", "subj", "1000"), (SINGLY,)),
 ]
@@ -264,6 +271,7 @@ def main() -> None:
         draw(records, args.chart)
     if args.output is not None:
         packages = (
+            "fasttext-numpy2-wheel",
             "model2vec",
             "scikit-learn",
             "torch",

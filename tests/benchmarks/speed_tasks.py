@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from time import perf_counter
 from typing import Any
 
@@ -25,7 +26,7 @@ import numpy as np
 from reference import POTION, read
 
 OURS, MODEL2VEC, ONE_PROCESS = "sklearn-static", "model2vec", "model2vec, one process"
-TFIDF = "TF-IDF"
+TFIDF, FASTTEXT = "TF-IDF", "fastText"
 SCIKIT_LEARN = "scikit-learn"
 BARE_LOOP, SINGLY = "bare loop", "fits singly"
 N_TRAINED = {"bbc": 1000}
@@ -74,9 +75,7 @@ def fit(library: str, folder: Path, dataset: str, seed: str) -> Answer:
 def untrained(library: str, seed: int) -> tuple[Any, Callable[..., Any]]:
     """A model, and what trains it, with all imports done."""
     if library == OURS:
-        import skorch  # noqa: F401
-        import torch._dynamo  # noqa: F401
-
+        import sklearn_static._training  # noqa: F401
         from sklearn_static import StaticClassifier
 
         ours = StaticClassifier(POTION, random_state=seed)
@@ -89,6 +88,9 @@ def untrained(library: str, seed: int) -> tuple[Any, Callable[..., Any]]:
         words = TfidfVectorizer(sublinear_tf=True)
         linear = make_pipeline(words, LogisticRegression(max_iter=1000))
         return linear, linear.fit
+    if library == FASTTEXT:
+        fast = FastText()
+        return fast, fast.fit
     from model2vec.train import StaticModelForClassification
 
     theirs = StaticModelForClassification.from_pretrained(path=str(POTION))
@@ -105,6 +107,8 @@ def save(library: str, model: Any, place: Path) -> None:
         import joblib
 
         joblib.dump(model, place)
+    elif library == FASTTEXT:
+        model.trained.save_model(str(place))
     else:
         model.to_pipeline().save_pretrained(str(place))
 
@@ -116,6 +120,8 @@ def saved(library: str, folder: Path, dataset: str) -> Any:
         import joblib
 
         return joblib.load(place)
+    if library == FASTTEXT:
+        return FastText(place)
     if library == OURS:
         from sklearn_static import StaticPipeline
 
@@ -123,6 +129,36 @@ def saved(library: str, folder: Path, dataset: str) -> Any:
     from model2vec.inference import StaticModelPipeline
 
     return StaticModelPipeline.from_pretrained(str(place))
+
+
+class FastText:
+    """fastText's classifier in the settings that its tutorial arrives at.
+
+    See https://fasttext.cc/docs/en/supervised-tutorial.html. It trains on both cores.
+    """
+
+    def __init__(self, place: Path | None = None) -> None:
+        import fasttext
+
+        self.library = fasttext
+        if place is not None:
+            self.trained = fasttext.load_model(str(place))
+
+    def fit(self, X: list[str], y: list[Any]) -> None:
+        with TemporaryDirectory() as folder:
+            file = Path(folder, "train.txt")
+            lines = [
+                f"__label__{label} {' '.join(text.split())}\n"
+                for text, label in zip(X, y, strict=True)
+            ]
+            file.write_text("".join(lines), "utf8")
+            self.trained = self.library.train_supervised(
+                str(file), lr=1.0, epoch=25, wordNgrams=2, thread=2, verbose=0
+            )
+
+    def predict(self, X: list[str]) -> list[str]:
+        labels, _ = self.trained.predict([" ".join(text.split()) for text in X])
+        return [label.removeprefix("__label__") for (label,) in labels]
 
 
 def predict(library: str, folder: Path, dataset: str, n: str) -> Answer:
@@ -137,12 +173,12 @@ def predict(library: str, folder: Path, dataset: str, n: str) -> Answer:
 
 
 def latency(library: str, folder: Path, dataset: str, n: str) -> Answer:
-    """The median time of a call on one text, by a frozen model that is warm."""
+    """The median time of a call on one new text, after calls on the training texts."""
     model = saved(library, folder, dataset)
-    texts = read(dataset, "test")[0]
-    model.predict(texts)
+    for text in read(dataset, "train")[0]:
+        model.predict([text])
     seconds = []
-    for text in texts[: int(n)]:
+    for text in read(dataset, "test")[0][: int(n)]:
         start = perf_counter()
         model.predict([text])
         seconds.append(perf_counter() - start)
@@ -151,25 +187,22 @@ def latency(library: str, folder: Path, dataset: str, n: str) -> Answer:
 
 def load(library: str, folder: Path, dataset: str) -> Answer:
     """A frozen model from disk, by a library that has been imported."""
-    import_module({OURS: "sklearn_static"}.get(library, "model2vec.inference"))
+    import_module(
+        "sklearn_static.pipeline" if library == OURS else "model2vec.inference"
+    )
     return repeated(lambda _: saved(library, folder, dataset), [])
 
 
-def imports(library: str, folder: Path) -> Answer:
-    """The import of this package, or of scikit-learn alone."""
+def imports(library: str, folder: Path, what: str) -> Answer:
+    """The import of this package or of what predicts; or that of scikit-learn alone."""
+    name = "sklearn_static" if library == OURS else "sklearn"
     start = perf_counter()
-    if library == OURS:
-        import sklearn_static  # noqa: F401
-    else:
-        import sklearn  # noqa: F401
+    import_module(name if what == "package" else f"{name}.pipeline")
     return {"seconds": [perf_counter() - start], "megabytes": peak_megabytes()}
 
 
 def loop(library: str, folder: Path, dataset: str, n_epochs: str) -> Answer:
     """Some epochs of `fit`; as ``"bare loop"`` without skorch around the batches."""
-    import skorch  # noqa: F401
-    import torch._dynamo  # noqa: F401
-
     from sklearn_static import StaticClassifier
     from sklearn_static._training import fitting
 

@@ -60,7 +60,7 @@ class StaticClassifier(ClassifierMixin, StaticModelBase):
     validation_fraction : float, default=0.1
         The share of texts set aside, stratified where the classes allow it. Each class
         keeps a text to train on.
-    n_iter_no_change : int, default=5
+    n_iter_no_change : int, default=3
         Epochs without improvement by more than `tol` before training stops.
     tol : float, default=1e-4
         The least improvement that counts.
@@ -155,7 +155,7 @@ class StaticClassifier(ClassifierMixin, StaticModelBase):
         early_stopping: bool = True,
         scoring: Any = "loss",
         validation_fraction: float = 0.1,
-        n_iter_no_change: int = 5,
+        n_iter_no_change: int = 3,
         tol: float = 1e-4,
         class_weight: Mapping[Any, float] | Literal["balanced"] | None = None,
         threshold: float = 0.5,

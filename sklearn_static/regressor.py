@@ -51,7 +51,7 @@ class StaticRegressor(RegressorMixin, StaticModelBase):
         What early stopping watches: "loss", "r2" or any other scorer of scikit-learn.
     validation_fraction : float, default=0.1
         The share of texts set aside.
-    n_iter_no_change : int, default=5
+    n_iter_no_change : int, default=3
         Epochs without improvement by more than `tol` before training stops.
     tol : float, default=1e-4
         The least improvement that counts.
@@ -121,7 +121,7 @@ class StaticRegressor(RegressorMixin, StaticModelBase):
         early_stopping: bool = True,
         scoring: Any = "loss",
         validation_fraction: float = 0.1,
-        n_iter_no_change: int = 5,
+        n_iter_no_change: int = 3,
         tol: float = 1e-4,
         warm_start: bool = False,
         handle_missing: HandleMissing = "error",

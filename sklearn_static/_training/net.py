@@ -46,6 +46,11 @@ class StaticNet(NeuralNet):
             return BagBatches(dataset, self.batch_size, self.generator)
         return BagBatches(dataset, _EVALUATION_BATCH)
 
+    def _set_training(self, training: bool = True) -> None:
+        # skorch asks before each batch, which takes longer than some layers.
+        if self.module_.training != training:
+            super()._set_training(training)
+
     def get_loss(
         self, y_pred: torch.Tensor, y_true: Any, X: Any = None, training: bool = False
     ) -> torch.Tensor:

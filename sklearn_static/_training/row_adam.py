@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch.optim.adam import Adam, adam
@@ -14,8 +13,8 @@ __all__ = ["MOMENTS", "RowAdam"]
 MOMENTS = ("exp_avg", "exp_avg_sq")
 """What Adam remembers of a parameter, beside how many steps it has made."""
 
-
-_Loss = Callable[[], Any]
+# As many rows at a time as stay in a processor's cache.
+_BLOCK = 1024
 
 
 class RowAdam(Adam):
@@ -40,6 +39,7 @@ class RowAdam(Adam):
 
     def __init__(self, params: Any, **defaults: Any) -> None:
         super().__init__(params, fused=True, **defaults)
+        self._copies: dict[torch.Tensor, list[torch.Tensor]] = {}
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
         """Add parameters with settings of their own.
@@ -58,90 +58,81 @@ class RowAdam(Adam):
                 parameter.grad = None
 
     @torch.no_grad()
-    def step(self, closure: _Loss | None = None) -> Any:
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Move the parameters by one step."""
         loss = None
         if closure is not None:
             with torch.enable_grad():
                 loss = closure()
         for group in self.param_groups:
-            parts = [
-                _Part.of(parameter, self._state_of(parameter))
-                for parameter in group["params"]
-                if parameter.grad is not None
-            ]
-            _move(parts, group)
-            for part in parts:
-                part.put_back()
+            moving = [p for p in group["params"] if p.grad is not None]
+            _move([self._part(p) for p in moving if not p.grad.is_sparse], group)
+            for parameter in moving:
+                if parameter.grad.is_sparse:
+                    self._move_rows(parameter, group)
         return loss
 
-    def _state_of(self, parameter: torch.Tensor) -> dict[str, torch.Tensor]:
+    def _part(self, parameter: torch.Tensor) -> _Part:
+        """The parameter, whole, and what is known of it."""
         state: dict[str, torch.Tensor] = self.state[parameter]
         if not state:
             state["step"] = torch.zeros((), device=parameter.device)
             for name in MOMENTS:
                 state[name] = torch.zeros_like(parameter)
-        return state
+        values = [parameter, *(state[name] for name in MOMENTS)]
+        return _Part(values, parameter.grad, state["step"])
+
+    def _move_rows(self, parameter: torch.Tensor, group: dict[str, Any]) -> None:
+        """Move copies of the rows that the gradient has, a block after the other."""
+        whole = self._part(parameter)
+        rows, gradients = _rows_of(whole.gradient)
+        copies = self._copies.get(parameter)
+        if copies is None:
+            copies = [
+                values.new_empty(_BLOCK, *values.shape[1:]) for values in whole.values
+            ]
+            self._copies[parameter] = copies
+        for some, gradient in zip(
+            rows.split(_BLOCK), gradients.split(_BLOCK), strict=True
+        ):
+            block = [copy[: len(some)] for copy in copies]
+            for values, copy in zip(whole.values, block, strict=True):
+                torch.index_select(values, 0, some, out=copy)
+            _move([_Part(block, gradient, whole.n_steps.clone())], group)
+            for values, copy in zip(whole.values, block, strict=True):
+                values.index_copy_(0, some, copy)
+        whole.n_steps.add_(1)
 
 
-@dataclass(frozen=True)
-class _Part:
-    """What a step moves of a parameter: all of it, or a copy of some rows.
+class _Part(NamedTuple):
+    """What a step moves.
 
     Attributes
     ----------
-    whole : tuple of Tensor
-        The parameter and its moments.
-    rows : Tensor of int64, or None
-        The rows that move; None for all.
-    moving : tuple of Tensor
-        The same as `whole`, of the rows that move.
+    values : list of Tensor
+        Of a parameter and of its moments.
     gradient : Tensor
-        Of the rows that move.
     n_steps : Tensor
-        How many steps the parameter has made.
+        How many steps the parameter has made; a step adds one.
     """
 
-    whole: tuple[torch.Tensor, ...]
-    rows: torch.Tensor | None
-    moving: tuple[torch.Tensor, ...]
-    gradient: torch.Tensor
+    values: list[torch.Tensor]
+    gradient: Any
     n_steps: torch.Tensor
-
-    @classmethod
-    def of(cls, parameter: torch.Tensor, state: dict[str, torch.Tensor]) -> _Part:
-        gradient = parameter.grad
-        assert gradient is not None
-        whole = (parameter, *(state[name] for name in MOMENTS))
-        if not gradient.is_sparse:
-            return cls(whole, None, whole, gradient, state["step"])
-        gradient = gradient.coalesce()
-        rows = gradient.indices()[0]
-        moving = tuple(tensor.index_select(0, rows) for tensor in whole)
-        return cls(whole, rows, moving, gradient.values(), state["step"])
-
-    def put_back(self) -> None:
-        """Write the rows that moved to where they are from."""
-        if self.rows is None:
-            return
-        for tensor, moved in zip(self.whole, self.moving, strict=True):
-            if tensor.is_cpu:
-                # Four times as fast as torch's own way.
-                tensor.numpy()[self.rows.numpy()] = moved.numpy()
-            else:
-                tensor.index_copy_(0, self.rows, moved)
 
 
 def _move(parts: list[_Part], group: dict[str, Any]) -> None:
     """One step of Adam, in place, for all parts at once."""
     if not parts:
         return
-    parameters, *moments = zip(*(part.moving for part in parts), strict=True)
     beta1, beta2 = group["betas"]
+    parameters, *moments = (
+        list(values) for values in zip(*(part.values for part in parts), strict=True)
+    )
     adam(
-        list(parameters),
+        parameters,
         [part.gradient for part in parts],
-        *map(list, moments),
+        *moments,
         [],
         [part.n_steps for part in parts],
         fused=True,
@@ -153,3 +144,14 @@ def _move(parts: list[_Part], group: dict[str, Any]) -> None:
         eps=group["eps"],
         maximize=False,
     )
+
+
+def _rows_of(gradient: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """The rows that a sparse gradient has, each once, and their gradients."""
+    rows = gradient._indices()[0]
+    if (rows.diff() > 0).all():
+        # As autograd hands it on, though it no longer says so.
+        return rows, gradient._values()
+    gradient = gradient.coalesce()
+    return gradient.indices()[0], gradient.values()
+

@@ -23,6 +23,7 @@ from ._target_checks import check_weights
 from ._targets import Examples, Targets
 from ._validation import check_texts
 from .embedding import StaticEmbedding, resolve_embedding
+from .head import of_texts
 from .pipeline import StaticPipeline
 from .transformer import StaticEmbeddingTransformer
 
@@ -342,7 +343,7 @@ class StaticModelBase(StampedMixin, Architecture, CallbackSupportMixin, BaseEsti
     def _predict(self, method: str, X: Any) -> Any:
         check_is_fitted(self)
         texts = self._check_texts(X, reset=False)
-        return getattr(self.head_, method)(self._embed(texts))
+        return of_texts(getattr(self.head_, method), self._embed, texts)
 
     def _embed(self, texts: list[str]) -> np.ndarray:
         if self._module_in_use is None:

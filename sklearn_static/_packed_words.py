@@ -7,7 +7,6 @@ each word, and at the pace at which memory can be read.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -98,23 +97,21 @@ class WordTable:
 
     Parameters
     ----------
-    words : sequence of str
-        Distinct, printable ASCII; of at most 16 characters.
-    ids : sequence of int
+    words : PackedWords
+        Distinct ones.
+    ids : ndarray of shape (n_words,), int32
         The number of each word, from 0 on.
     """
 
-    def __init__(self, words: Sequence[str], ids: Sequence[int]) -> None:
-        halves = np.array(words, f"S{MAX_BYTES}").view(_UINT64).reshape(-1, 2)
-        packed = PackedWords(halves[:, 0], halves[:, 1])
-        n_bits = (_BUCKETS_PER_WORD * len(words)).bit_length()
+    def __init__(self, words: PackedWords, ids: np.ndarray) -> None:
+        n_bits = (_BUCKETS_PER_WORD * len(ids) + 1).bit_length()
         self._shift = np.uint64(64 - n_bits)
-        bucket = self._buckets(packed)
+        bucket = self._buckets(words)
         order = np.argsort(bucket, kind="stable")
         # One more, which no word equals, for what lies behind the last.
         nothing = np.array([2**64 - 1], _UINT64)
-        self._words = PackedWords(*(np.append(half[order], nothing) for half in packed))
-        self._ids = np.append(np.asarray(ids, np.int32)[order], np.int32(-1))
+        self._words = PackedWords(*(np.append(half[order], nothing) for half in words))
+        self._ids = np.append(ids[order], np.int32(-1))
         self._sizes = np.bincount(bucket, minlength=2**n_bits).astype(np.int32)
         self._starts = np.cumsum(self._sizes, dtype=np.int32) - self._sizes
 

@@ -107,6 +107,8 @@ class BagTokenizer:
         self.unknown_id = unknown_token_id(tokenizer) if of_model2vec else None
         if vocabulary is None:
             vocabulary = tokenizer.get_vocab()
+        # Until it is asked for again, if it is.
+        self._vocabulary: Mapping[str, int] | None = vocabulary
         greatest_id = max(vocabulary.values(), default=-1)
         self.n_tokens = max(len(vocabulary), greatest_id + 1)
         self._max_chars = None
@@ -161,8 +163,12 @@ class BagTokenizer:
 
     @lazy
     def _word_piece(self) -> AsciiWordPiece | None:
-        applies = AsciiWordPiece.applies_to(self.tokenizer)
-        return AsciiWordPiece(self.tokenizer) if applies else None
+        vocabulary, self._vocabulary = self._vocabulary, None
+        if not AsciiWordPiece.applies_to(self.tokenizer):
+            return None
+        if vocabulary is None:
+            vocabulary = self.tokenizer.get_vocab()
+        return AsciiWordPiece(self.tokenizer, vocabulary)
 
 
 def copied(tokenizer: Any) -> Tokenizer:

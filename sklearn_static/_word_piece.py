@@ -15,7 +15,7 @@ References
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -69,13 +69,16 @@ class AsciiWordPiece:
     ----------
     tokenizer : tokenizers.Tokenizer
         One for which :meth:`applies_to` is true, and that splits at spaces.
+    vocabulary : mapping of str to int
+        The tokenizer's.
     """
 
-    def __init__(self, tokenizer: Tokenizer) -> None:
+    def __init__(self, tokenizer: Tokenizer, vocabulary: Mapping[str, int]) -> None:
         model: Any = tokenizer.model
-        vocabulary = tokenizer.get_vocab(with_added_tokens=False)
-        self._first = _word_table(vocabulary, "")
-        self._later = _word_table(vocabulary, model.continuing_subword_prefix)
+        prefix = model.continuing_subword_prefix
+        self._first, self._later = _word_tables(
+            _of_model(tokenizer, vocabulary), prefix
+        )
         self._only_unknown = np.full(MAX_BYTES, _NONE)
         self._only_unknown[0] = vocabulary[model.unk_token]
         self._max_bytes = min(MAX_BYTES, model.max_input_chars_per_word)
@@ -175,20 +178,37 @@ class AsciiWordPiece:
         return TokenBags.from_lengths(pieces[is_piece], is_piece.sum(axis=1))
 
 
-def _word_table(vocabulary: dict[str, int], prefix: str) -> WordTable:
-    """The words that follow `prefix` in a token, with the ids of these tokens."""
-    words = {
-        token.removeprefix(prefix): token_id
-        for token, token_id in vocabulary.items()
-        if token.startswith(prefix)
-    }
-    words.pop("", None)
-    short = [
-        word
-        for word in words
-        if len(word) <= MAX_BYTES and word.isascii() and word.isprintable()
+def _of_model(tokenizer: Tokenizer, vocabulary: Mapping[str, int]) -> dict[str, int]:
+    """The vocabulary without added tokens, which no word is made of."""
+    tokens = dict(vocabulary)
+    for added in tokenizer.get_added_tokens_decoder().values():
+        if tokenizer.model.token_to_id(added.content) is None:
+            tokens.pop(added.content, None)
+    return tokens
+
+
+def _word_tables(
+    vocabulary: Mapping[str, int], prefix: str
+) -> tuple[WordTable, WordTable]:
+    """The ids of whole tokens, and of what follows `prefix` in those that have it."""
+    longest = len(prefix) + MAX_BYTES
+    tokens = [
+        token
+        for token in vocabulary
+        if len(token) <= longest and token.isascii() and token.isprintable()
     ]
-    return WordTable(short, [words[word] for word in short])
+    ids = np.fromiter(map(vocabulary.__getitem__, tokens), np.int32, len(tokens))
+    lengths = np.fromiter(map(len, tokens), np.int64, len(tokens))
+    starts = np.cumsum(lengths) - lengths
+    text = PackedText("".join(tokens).encode())
+
+    def table(n_skipped: int, has_word: np.ndarray) -> WordTable:
+        left = lengths - n_skipped
+        kept = np.flatnonzero(has_word & (left > 0) & (left <= MAX_BYTES))
+        return WordTable(text.words(starts[kept] + n_skipped, left[kept]), ids[kept])
+
+    has_prefix = np.array([token.startswith(prefix) for token in tokens], bool)
+    return table(0, np.ones_like(has_prefix)), table(len(prefix), has_prefix)
 
 
 def _kinds_of_bytes(left_to_others: set[str]) -> bytes:

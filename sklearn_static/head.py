@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from scipy.sparse import csr_matrix
+from scipy.sparse import csr_matrix, issparse, vstack
 from scipy.special import expit, log_expit, log_softmax, softmax
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 
@@ -13,10 +14,27 @@ from ._head import Head
 from ._stamps import StampedMixin
 from ._validation import check_embeddings
 
-__all__ = ["StaticHeadClassifier", "StaticHeadRegressor"]
+__all__ = ["StaticHeadClassifier", "StaticHeadRegressor", "of_texts"]
 
 # Hidden layers are wide: those of all texts at once would outweigh the embeddings.
 _BATCH = 4096
+_TEXTS = 4 * _BATCH
+
+
+def of_texts(
+    predict: Callable[[Any], Any], embed: Callable[[list[str]], Any], texts: list[str]
+) -> Any:
+    """What `predict` makes of the embeddings of `texts`, some thousands at a time.
+
+    The embeddings of all at once would outweigh what comes of them by far.
+    """
+    parts = [
+        predict(embed(texts[start : start + _TEXTS]))
+        for start in range(0, max(len(texts), 1), _TEXTS)
+    ]
+    if len(parts) == 1:
+        return parts[0]
+    return vstack(parts, "csr") if issparse(parts[0]) else np.concatenate(parts)
 
 
 class _FrozenHead(StampedMixin, BaseEstimator):

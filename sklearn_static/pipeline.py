@@ -28,7 +28,7 @@ from ._layouts import LEGACY_HEAD
 from ._legacy_head import read_legacy_head
 from ._stamps import StampedMixin
 from .embedding import StaticEmbedding
-from .head import StaticHeadClassifier, StaticHeadRegressor
+from .head import StaticHeadClassifier, StaticHeadRegressor, of_texts
 from .persistence import ModelFormatError
 from .transformer import StaticEmbeddingTransformer
 
@@ -246,7 +246,8 @@ class StaticPipeline(StampedMixin, FolderMixin, Pipeline):
         if params or parts is None:
             return getattr(super(), method)(X, **params)
         transformer, head = parts
-        return getattr(head, method)(transformer.transform(X))
+        texts = transformer._check_texts(X, reset=False)
+        return of_texts(getattr(head, method), transformer.transform, texts)
 
     def compress(
         self,

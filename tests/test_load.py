@@ -13,12 +13,21 @@ import joblib
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy.sparse import issparse
 from toys import run_program
 
-from sklearn_static import _tokens
+from sklearn_static import (
+    StaticEmbedding,
+    StaticEmbeddingTransformer,
+    StaticPipeline,
+    _tokens,
+    head,
+)
 from sklearn_static._chunk_memory import ChunkMemory
+from sklearn_static._head import Head, Linear
 from sklearn_static._lazy import lazy
 from sklearn_static._tokens import splits_at_spaces, tokenize
+from sklearn_static.head import StaticHeadClassifier
 
 HERE = Path(__file__).parent
 N_THREADS = 32
@@ -192,6 +201,47 @@ def test_predictions_take_the_memory_of_a_batch(embedding, make_frozen):
     finally:
         tracemalloc.stop()
     assert peak < 40_000_000
+
+
+@pytest.mark.parametrize("method", ["predict", "predict_proba"])
+def test_embeddings_of_all_texts_are_not_held_at_once(make_frozen, method):
+    """They would take 82 MB."""
+    pipeline = make_frozen(StaticEmbedding.from_pretrained("default"), hidden=())
+    texts = ["the quick brown fox"] * 80_000
+    pipeline.predict(texts[:20_000])
+    tracemalloc.start()
+    try:
+        predicted = getattr(pipeline, method)(texts)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert len(predicted) == len(texts)
+    assert peak < 40_000_000 + 2 * predicted.nbytes
+
+
+def test_parts_of_many_texts_are_put_together(monkeypatch, embedding, plain_texts):
+    for frozen in (labels_head(embedding, sparse_output=True), labels_head(embedding)):
+        pipeline = StaticPipeline(
+            [("embedding", StaticEmbeddingTransformer(embedding)), ("head", frozen)]
+        )
+        expected = [pipeline.predict(plain_texts), pipeline.predict_proba(plain_texts)]
+        monkeypatch.setattr(head, "_TEXTS", 3)
+        actual = [pipeline.predict(plain_texts), pipeline.predict_proba(plain_texts)]
+        monkeypatch.undo()
+        assert type(actual[0]) is type(expected[0])
+        assert_array_equal(dense(actual[0]), dense(expected[0]))
+        assert_allclose(actual[1], expected[1], rtol=1e-6)
+        assert pipeline.predict([]).shape == (0, 3)
+
+
+def labels_head(embedding, **settings):
+    weight = np.random.default_rng(0).normal(size=(3, embedding.n_dimensions))
+    layer = Linear(weight.astype(np.float32), np.zeros(3, np.float32))
+    return StaticHeadClassifier(Head((layer,)), [0, 1, 2], multilabel=True, **settings)
+
+
+def dense(indicator):
+    return indicator.toarray() if issparse(indicator) else indicator
 
 
 def test_batches_of_a_head_give_what_the_whole_gives(embedding, make_frozen):

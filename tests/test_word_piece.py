@@ -41,6 +41,8 @@ TOKENIZERS = [
     make(added=[AddedToken("[UNK]", special=True), AddedToken("[MASK]")]),
     make(added=[AddedToken("Abc", normalized=False), AddedToken("-!")]),
     make(added=[AddedToken("\u00e1b"), AddedToken("B1", single_word=True)]),
+    make(added=["##12", "##abc", "#"]),
+    make(prefix=""),
 ]
 CHARACTERS = st.one_of(
     st.sampled_from("abcABCx12-![]_# \t\n\r"),
@@ -57,9 +59,16 @@ TEXTS = st.lists(
 )
 
 
+def word_piece_of(tokenizer):
+    return AsciiWordPiece(tokenizer, tokenizer.get_vocab())
+
+
 def assert_same(tokenizer, texts):
     library = partial(tokenize, tokenizer)
-    actual, expected = AsciiWordPiece(tokenizer)(texts, library), library(texts)
+    actual, expected = (
+        AsciiWordPiece(tokenizer, tokenizer.get_vocab())(texts, library),
+        library(texts),
+    )
     assert_array_equal(actual.ids, expected.ids)
     assert_array_equal(actual.offsets, expected.offsets)
     assert actual.ids.dtype == np.int32
@@ -114,7 +123,7 @@ def left_to_others(tokenizer, texts):
         left.extend(chunks)
         return tokenize(tokenizer, chunks)
 
-    AsciiWordPiece(tokenizer)(texts, others)
+    word_piece_of(tokenizer)(texts, others)
     return left
 
 

@@ -154,4 +154,3 @@ def _rows_of(gradient: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         return rows, gradient._values()
     gradient = gradient.coalesce()
     return gradient.indices()[0], gradient.values()
-

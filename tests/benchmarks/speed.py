@@ -6,7 +6,8 @@ ours; what is printed is the median of the rounds and their range. Run it on a m
 that does nothing else. It needs model2vec with its extra `train`, fastText, and the
 reference data in SKLEARN_STATIC_SHARED (by default `shared` beside the checkout)::
 
-    python tests/benchmarks/speed.py --output speed.json --chart speed.svg
+    python tests/benchmarks/speed.py --output speed.json --chart speed.svg \\
+        --tables docs/results
 """
 
 from __future__ import annotations
@@ -202,7 +203,7 @@ def accuracies(records: list[dict[str, Any]]) -> str:
     for r in records:
         if r["accuracies"] and r["measure"] == "first":
             parts = (f"{k} {100 * median(v):.1f} %" for k, v in r["accuracies"].items())
-            lines.append(f"{r['title']}, test accuracy: {', '.join(parts)}")
+            lines.append(f"- {r['title'].partition(':')[0]}: {', '.join(parts)}")
     return "\n".join(lines)
 
 
@@ -230,6 +231,17 @@ def curve_table(points: list[dict[str, Any]]) -> str:
             f"{p['megabytes']:.0f} |"
         )
     return "\n".join(lines)
+
+
+def tables(
+    records: list[dict[str, Any]], points: list[dict[str, Any]]
+) -> dict[str, str]:
+    """What the documentation shows, by the name of its file."""
+    return {
+        "speed.md": markdown(records),
+        "speed_accuracy.md": accuracies(records),
+        "curves.md": curve_table(points),
+    }
 
 
 def draw(records: list[dict[str, Any]], path: Path) -> None:
@@ -261,12 +273,17 @@ def main() -> None:
     parser.add_argument("--largest", type=int, default=1_000_000, help="of the curves")
     parser.add_argument("--output", type=Path, help="also write JSON to this file")
     parser.add_argument("--chart", type=Path, help="also draw the ratios to this file")
+    parser.add_argument("--tables", type=Path, help="also write tables to this folder")
     args = parser.parse_args()
     check_there(["subj", "massive_scenario", "bbc"])
     records = measured([w for w in WORKS if args.only in w.title], args.rounds)
     print(f"{markdown(records)}\n\n{accuracies(records)}", flush=True)
     points = curves(args.largest)
     print(f"\n{curve_table(points)}")
+    if args.tables is not None:
+        args.tables.mkdir(parents=True, exist_ok=True)
+        for name, text in tables(records, points).items():
+            (args.tables / name).write_text(text + "\n", "utf8")
     if args.chart is not None:
         draw(records, args.chart)
     if args.output is not None:

@@ -1,0 +1,210 @@
+"""Accuracy beside every peer: the same rows, whole test sets, one fit after the other.
+
+For each data set and seed, each method is trained on the same 1,000 rows, and on those
+of SMALL also once on all rows. Records are appended to a file of JSON lines, and what
+stands there is not run again, so the program can be stopped at any time. The tables for
+the documentation are written anew at its end::
+
+    python tests/benchmarks/accuracy.py --output accuracy.jsonl --tables docs/results
+
+It needs model2vec with its extra `train`, and the reference data in
+SKLEARN_STATIC_SHARED (by default `shared` beside the checkout).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+from reference import POTION, check_there, read
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LogisticRegression, LogisticRegressionCV
+from sklearn.metrics import accuracy_score, f1_score, log_loss
+from sklearn.pipeline import make_pipeline, make_union
+
+from sklearn_static import StaticClassifier, StaticEmbeddingTransformer
+
+DATASETS = (
+    "ade_dedup",
+    "ag_news",
+    "amazon_counterfactual",
+    "bbc",
+    "hatespeech_offensive",
+    "massive_scenario",
+    "senteval_cr",
+    "sst5",
+    "subj",
+)
+SMALL = ("amazon_counterfactual", "bbc", "massive_scenario", "senteval_cr", "subj")
+"""The sets that are small enough to be trained on as a whole by every method."""
+SEEDS = (0, 1, 2)
+N_ROWS = 1000
+CS = (0.1, 1.0, 10.0, 100.0, 1000.0)
+N_BINS = 15
+
+
+def tfidf() -> TfidfVectorizer:
+    return TfidfVectorizer(sublinear_tf=True)
+
+
+def chosen_regression() -> LogisticRegressionCV:
+    return LogisticRegressionCV(
+        Cs=CS, l1_ratios=(0,), max_iter=1000, use_legacy_attributes=False
+    )
+
+
+def model2vec(seed: int) -> Any:
+    from model2vec.train import StaticModelForClassification
+
+    class Seeded(StaticModelForClassification):
+        def fit(self, X: list[str], y: list[Any]) -> Any:
+            return super().fit(X, y, random_seed=seed, device="cpu")
+
+    return Seeded.from_pretrained(path=str(POTION))
+
+
+METHODS: dict[str, Callable[[int], Any]] = {
+    "TF-IDF, logistic regression": lambda seed: make_pipeline(
+        tfidf(), chosen_regression()
+    ),
+    "embeddings, logistic regression": lambda seed: make_pipeline(
+        StaticEmbeddingTransformer(POTION), chosen_regression()
+    ),
+    "both, logistic regression": lambda seed: make_pipeline(
+        make_union(tfidf(), StaticEmbeddingTransformer(POTION)),
+        LogisticRegression(C=30, max_iter=1000),
+    ),
+    "model2vec": model2vec,
+    "StaticClassifier": lambda seed: StaticClassifier(POTION, random_state=seed),
+    "StaticClassifier, balanced": lambda seed: StaticClassifier(
+        POTION, class_weight="balanced", random_state=seed
+    ),
+}
+"""From a seed to something with fit, predict and predict_proba."""
+
+
+def keys(methods: list[str]) -> Iterator[dict[str, Any]]:
+    """What is to be run: the small training sets first."""
+    for dataset in DATASETS:
+        for seed in SEEDS:
+            for method in methods:
+                yield {
+                    "dataset": dataset,
+                    "rows": N_ROWS,
+                    "seed": seed,
+                    "method": method,
+                }
+    for dataset in SMALL:
+        for method in methods:
+            yield {"dataset": dataset, "rows": "all", "seed": 0, "method": method}
+
+
+def key(dataset: str, rows: int | str, seed: int, method: str) -> dict[str, Any]:
+    return {"dataset": dataset, "rows": rows, "seed": seed, "method": method}
+
+
+def run(dataset: str, rows: int | str, seed: int, method: str) -> dict[str, float]:
+    """The figures of one fit."""
+    texts, labels = read(dataset, "train")
+    n = len(texts) if rows == "all" else int(rows)
+    chosen = np.random.default_rng(seed).permutation(len(texts))[:n]
+    X, y = [texts[i] for i in chosen], [labels[i] for i in chosen]
+    X_test, y_test = read(dataset, "test")
+    model = METHODS[method](seed)
+    start = perf_counter()
+    model.fit(X, y)
+    seconds = perf_counter() - start
+    classes = model.classes_ if hasattr(model, "classes_") else model.classes
+    return {
+        "seconds": seconds,
+        **figures(np.asarray(model.predict_proba(X_test)), np.asarray(classes), y_test),
+    }
+
+
+def figures(
+    probabilities: np.ndarray, classes: np.ndarray, y: list[Any]
+) -> dict[str, float]:
+    """Macro-F1 and accuracy in percent, log-loss, calibration error in percent."""
+    predicted = classes[probabilities.argmax(axis=1)]
+    order = np.argsort(classes)
+    return {
+        "f1": 100 * f1_score(y, predicted, average="macro"),
+        "accuracy": 100 * accuracy_score(y, predicted),
+        "log_loss": log_loss(y, probabilities[:, order], labels=classes[order]),
+        "ece": 100 * calibration_error(probabilities.max(axis=1), predicted == y),
+    }
+
+
+def calibration_error(confidence: np.ndarray, correct: np.ndarray) -> float:
+    """The expected calibration error in bins of one width.
+
+    See C. Guo et al., "On Calibration of Modern Neural Networks", ICML 2017.
+    """
+    bins = np.minimum((confidence * N_BINS).astype(int), N_BINS - 1)
+    gaps = np.bincount(bins, correct, N_BINS) - np.bincount(bins, confidence, N_BINS)
+    return float(np.abs(gaps).sum() / len(confidence))
+
+
+def table(records: list[dict[str, Any]], rows: int | str, figure: str) -> str:
+    """A line for each method: its mean on each data set, and over them, +- by seed."""
+    methods = list(dict.fromkeys(r["method"] for r in records))
+    datasets = DATASETS if rows == N_ROWS else SMALL
+    lines = [
+        "| " + " | ".join(["", "mean", *datasets, "fit, seconds"]) + " |",
+        "|---" + "|--:" * (len(datasets) + 2) + "|",
+    ]
+    for method in methods:
+        found = {
+            (r["dataset"], r["seed"]): r
+            for r in records
+            if (r["method"], r["rows"]) == (method, rows)
+        }
+        seeds = sorted({seed for _, seed in found})
+        if len(found) < len(datasets) * len(seeds) or not seeds:
+            continue
+        values = np.array([[found[d, s][figure] for s in seeds] for d in datasets])
+        means = values.mean(axis=0)
+        spread = f" ± {means.std(ddof=1):.1f}" if len(seeds) > 1 else ""
+        seconds = np.median([r["seconds"] for r in found.values()])
+        digits = 3 if figure == "log_loss" else 1
+        cells = [f"{value:.{digits}f}" for value in values.mean(axis=1)]
+        mean = f"{means.mean():.{digits}f}{spread}"
+        lines.append("| " + " | ".join([method, mean, *cells, f"{seconds:.1f}"]) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--output", type=Path, default=Path("accuracy.jsonl"))
+    parser.add_argument("--tables", type=Path, help="also write tables to this folder")
+    parser.add_argument("--methods", nargs="*", default=list(METHODS), choices=METHODS)
+    args = parser.parse_args()
+    check_there(list(DATASETS))
+    done = args.output.read_text("utf8") if args.output.is_file() else ""
+    records = [json.loads(line) for line in done.splitlines()]
+    known = [key(r["dataset"], r["rows"], r["seed"], r["method"]) for r in records]
+    for wanted in keys(args.methods):
+        if wanted not in known:
+            records.append({**wanted, **run(**wanted)})
+            with args.output.open("a", encoding="utf8") as file:
+                file.write(json.dumps(records[-1]) + "\n")
+            print(records[-1], file=sys.stderr, flush=True)
+    for rows in (N_ROWS, "all"):
+        for figure in ("f1", "accuracy", "log_loss", "ece"):
+            text = table(records, rows, figure)
+            print(f"{figure}, {rows} rows\n\n{text}")
+            if args.tables is not None:
+                args.tables.mkdir(parents=True, exist_ok=True)
+                (args.tables / f"{figure}_{rows}.md").write_text(text, "utf8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,147 @@
+"""What the time of encoding and of a step of training is made of, and its bounds.
+
+Each part is timed alone, as the median of repetitions, and beside it what the machine
+needs at least for the bytes or the multiplications of that part: at the rate at which
+numpy copies a large array, gathers rows of the table, and multiplies matrices. Run it
+on a machine that does nothing else::
+
+    python tests/benchmarks/parts.py
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from statistics import median
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+import torch
+from reference import POTION, check_there, read
+from speed_tasks import resampled
+
+from sklearn_static import StaticEmbedding
+from sklearn_static._training import BagDataset, StaticModule, compact, mlp_head
+from sklearn_static._training.module import mean_embedding
+from sklearn_static._training.row_adam import RowAdam
+
+BATCH_SIZE, HIDDEN = 64, 512
+
+
+def milliseconds(function: Callable[[], Any], n: int = 7) -> float:
+    function()
+    times = []
+    for _ in range(n):
+        start = perf_counter()
+        function()
+        times.append(perf_counter() - start)
+    return 1000 * median(times)
+
+
+def copy_rate() -> float:
+    """Bytes that are read and written anew in a millisecond."""
+    source = np.ones(1 << 26, np.uint8)
+    target = np.empty_like(source)
+    return source.nbytes / milliseconds(lambda: np.copyto(target, source))
+
+
+def product_rate() -> float:
+    """Multiplications and additions of float32 in a millisecond, by torch."""
+    a = torch.ones(1024, 1024)
+    return 1024**3 / milliseconds(lambda: a @ a)
+
+
+def operations(function: Callable[[], Any]) -> int:
+    """How many of torch's operations run, those not counted that only call others."""
+    with torch.profiler.profile() as profile:
+        function()
+    return sum(
+        event.name.startswith("aten::") and not event.cpu_children
+        for event in profile.events()
+    )
+
+
+def of_encoding(dataset: str, n: int) -> None:
+    texts = resampled(dataset, n)
+    embedding = StaticEmbedding.from_pretrained(POTION)
+    tokenizer = embedding._bag_tokenizer
+    batches = [texts[i : i + 4096] for i in range(0, n, 4096)]
+    bags = [tokenizer(batch) for batch in batches]
+    n_tokens = sum(len(bag.ids) for bag in bags)
+    n_bytes = sum(map(len, texts))
+    out = np.empty((1 << 16, embedding.n_dimensions), np.float32)
+
+    def gather() -> None:
+        for bag in bags:
+            for start in range(0, len(bag.ids), len(out)):
+                ids = bag.ids[start : start + len(out)]
+                np.take(embedding.vectors, ids, 0, out[: len(ids)], mode="clip")
+
+    print(f"\nencode {n:,} texts of {dataset}: {n_tokens:,} tokens, {n_bytes:,} bytes")
+    show("all", milliseconds(lambda: embedding.encode(texts)))
+    show("tokenize", milliseconds(lambda: [tokenizer(batch) for batch in batches]))
+    show("    at least: copy the texts", n_bytes / copy_rate())
+    show("pool", milliseconds(lambda: [embedding.pool(bag) for bag in bags]))
+    show("    at least: gather the rows", milliseconds(gather))
+
+
+def of_training(dataset: str) -> None:
+    texts, labels = read(dataset, "train")
+    embedding = StaticEmbedding.from_pretrained(POTION).for_training()
+    classes, y = np.unique(labels, return_inverse=True)
+    bags = embedding.tokenize(texts)
+    whole = BagDataset(bags, None, y, np.ones(len(y), np.float32))
+    rows, (dataset_,) = compact([whole], len(embedding.vectors))
+    order = torch.randperm(len(y), generator=torch.Generator().manual_seed(0))
+    inputs, (target, _) = dataset_.reordered(order).batch(0, BATCH_SIZE)
+    table = torch.from_numpy(embedding.vectors[rows])
+    head = mlp_head(embedding.n_dimensions, (HIDDEN,), len(classes), 0.0)
+    module = StaticModule(table, head, normalize=True)
+    optimizer = RowAdam(module.parameters(), lr=1e-3)
+    loss = torch.nn.functional.cross_entropy
+
+    def step() -> None:
+        optimizer.zero_grad()
+        loss(module(**inputs), target).backward()
+        optimizer.step()
+
+    def of_head() -> None:
+        loss(head(embedded), target).backward()
+
+    def of_table() -> None:
+        mean_embedding(module, **inputs).backward(embedded)
+
+    embedded = module.encode(module, **inputs).detach()
+    step()
+    moved = len(inputs["ids"].unique())
+    size = 4 * embedding.n_dimensions
+    products = sum(p.numel() for p in head.parameters()) * BATCH_SIZE
+    print(
+        f"\na step on {BATCH_SIZE} texts of {dataset}: {len(inputs['ids']):,} tokens, "
+        f"{moved:,} of {len(rows):,} rows"
+    )
+    print(f"{operations(step)} operations of torch")
+    show("all", milliseconds(step, 50))
+    show("the head, there and back", milliseconds(of_head, 50))
+    show("    at least: three matrix products", 3 * products / product_rate())
+    show("the table, there and back", milliseconds(of_table, 50))
+    show("    at least: copy rows twice", 2 * moved * size / copy_rate())
+    show("the optimizer", milliseconds(optimizer.step, 50))
+    n_values = 3 * (moved * size + 4 * sum(p.numel() for p in head.parameters()))
+    show("    at least: copy what moves", n_values / copy_rate())
+
+
+def show(what: str, time: float) -> None:
+    print(f"{what:36s}{time:9.3f} ms")
+
+
+def main() -> None:
+    check_there(["subj", "massive_scenario", "bbc"])
+    for dataset, n in (("subj", 20_000), ("massive_scenario", 20_000), ("bbc", 2_125)):
+        of_encoding(dataset, n)
+    for dataset in ("subj", "massive_scenario", "bbc"):
+        of_training(dataset)
+
+
+if __name__ == "__main__":
+    main()

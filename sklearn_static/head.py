@@ -18,7 +18,6 @@ __all__ = ["StaticHeadClassifier", "StaticHeadRegressor", "of_texts"]
 
 # Hidden layers are wide: those of all texts at once would outweigh the embeddings.
 _BATCH = 4096
-_TEXTS = 4 * _BATCH
 
 
 def of_texts(
@@ -29,8 +28,8 @@ def of_texts(
     The embeddings of all at once would outweigh what comes of them by far.
     """
     parts = [
-        predict(embed(texts[start : start + _TEXTS]))
-        for start in range(0, max(len(texts), 1), _TEXTS)
+        predict(embed(texts[start : start + _BATCH]))
+        for start in range(0, max(len(texts), 1), _BATCH)
     ]
     if len(parts) == 1:
         return parts[0]

@@ -225,7 +225,7 @@ def test_parts_of_many_texts_are_put_together(monkeypatch, embedding, plain_text
             [("embedding", StaticEmbeddingTransformer(embedding)), ("head", frozen)]
         )
         expected = [pipeline.predict(plain_texts), pipeline.predict_proba(plain_texts)]
-        monkeypatch.setattr(head, "_TEXTS", 3)
+        monkeypatch.setattr(head, "_BATCH", 3)
         actual = [pipeline.predict(plain_texts), pipeline.predict_proba(plain_texts)]
         monkeypatch.undo()
         assert type(actual[0]) is type(expected[0])

@@ -1,8 +1,9 @@
-"""Short words as pairs of integers, and a table in which to find many at once.
+"""Short words as integers, and a table in which to find many at once.
 
 The bytes of a word, filled up with zeros, are two integers of 64 bits. So words are cut
 to prefixes, compared and looked up by array arithmetic: exactly, without an object for
-each word, and at the pace at which memory can be read.
+each word, and at the pace at which memory can be read. What is one integer anyway is
+looked up in the same way.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-__all__ = ["MAX_BYTES", "PackedText", "PackedWords", "WordTable"]
+__all__ = ["MAX_BYTES", "Numbers", "PackedText", "PackedWords", "WordTable"]
 
 MAX_BYTES = 16
 """The longest word that two integers hold."""
@@ -70,6 +71,31 @@ class PackedWords(NamedTuple):
         return index, inverse
 
 
+class Numbers(NamedTuple):
+    """Integers that stand for themselves.
+
+    Attributes
+    ----------
+    numbers : ndarray, uint64
+    """
+
+    numbers: np.ndarray
+
+    def take(self, index: np.ndarray) -> Numbers:
+        """The numbers at `index`."""
+        return Numbers(self.numbers[index])
+
+    def hashes(self) -> np.ndarray:
+        """A number for each, uint64, without the pattern that they may have."""
+        mixed = self.numbers * _FACTORS[0]
+        mixed ^= mixed >> np.uint64(32)
+        mixed *= _FACTORS[1]
+        return mixed
+
+
+Words = PackedWords | Numbers
+
+
 class PackedText:
     """A text out of which words are read.
 
@@ -97,25 +123,25 @@ class WordTable:
 
     Parameters
     ----------
-    words : PackedWords
+    words : PackedWords or Numbers
         Distinct ones.
     ids : ndarray of shape (n_words,), int32
         The number of each word, from 0 on.
     """
 
-    def __init__(self, words: PackedWords, ids: np.ndarray) -> None:
+    def __init__(self, words: Words, ids: np.ndarray) -> None:
         n_bits = (_BUCKETS_PER_WORD * len(ids) + 1).bit_length()
         self._shift = np.uint64(64 - n_bits)
         bucket = self._buckets(words)
         order = np.argsort(bucket, kind="stable")
         # One more, which no word equals, for what lies behind the last.
         nothing = np.array([2**64 - 1], _UINT64)
-        self._words = PackedWords(*(np.append(half[order], nothing) for half in words))
+        self._parts = [np.append(part[order], nothing) for part in words]
         self._ids = np.append(ids[order], np.int32(-1))
         self._sizes = np.bincount(bucket, minlength=2**n_bits).astype(np.int32)
         self._starts = np.cumsum(self._sizes, dtype=np.int32) - self._sizes
 
-    def find(self, words: PackedWords) -> np.ndarray:
+    def find(self, words: Words) -> np.ndarray:
         """The number of each word, int32, -1 for one that is not in the table."""
         bucket = self._buckets(words)
         place = self._starts[bucket]
@@ -131,10 +157,11 @@ class WordTable:
             left, sizes = left[more], sizes[more]
         return ids
 
-    def _buckets(self, words: PackedWords) -> np.ndarray:
+    def _buckets(self, words: Words) -> np.ndarray:
         return (words.hashes() >> self._shift).astype(np.int64)
 
-    def _ids_at(self, place: np.ndarray, words: PackedWords) -> np.ndarray:
-        same = self._words.first[place] == words.first
-        same &= self._words.second[place] == words.second
+    def _ids_at(self, place: np.ndarray, words: Words) -> np.ndarray:
+        same = self._parts[0][place] == words[0]
+        for mine, other in zip(self._parts[1:], words[1:], strict=True):
+            same &= mine[place] == other
         return np.where(same, self._ids[place], np.int32(-1))

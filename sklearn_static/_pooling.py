@@ -7,7 +7,7 @@ from scipy.sparse import csr_array
 
 from ._bags import TokenBags
 
-__all__ = ["pool"]
+__all__ = ["pool", "summed"]
 
 _TINY = np.float32(1e-32)
 _FEW = 1024
@@ -38,14 +38,17 @@ def pool(
     embeddings : ndarray of shape (n_texts, n_dimensions), float32
         An empty bag's is all zeros.
     """
-    sums = _sums(bags, table, weights)
+    sums = summed(bags, table, weights)
     sums /= np.maximum(bags.lengths, 1).astype(np.float32)[:, None]
     if normalize:
         sums /= np.sqrt(np.einsum("ij,ij->i", sums, sums))[:, None] + _TINY
     return sums
 
 
-def _sums(bags: TokenBags, table: np.ndarray, weights: np.ndarray | None) -> np.ndarray:
+def summed(
+    bags: TokenBags, table: np.ndarray, weights: np.ndarray | None = None
+) -> np.ndarray:
+    """The sum of the (weighted) vectors of each bag's tokens; see :func:`pool`."""
     n_texts, n_tokens = len(bags.offsets) - 1, len(bags.ids)
     if n_texts == 1 and n_tokens <= _FEW and weights is None and table.shape[1] > 1:
         # The same additions in the same order, without the cost of making a matrix.

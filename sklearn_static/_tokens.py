@@ -33,6 +33,7 @@ from ._chunk_memory import ChunkMemory
 from ._lazy import lazy
 from ._rust import failures_as
 from ._word_piece import AsciiWordPiece
+from ._words import WordFinder
 
 __all__ = [
     "BagTokenizer",
@@ -160,6 +161,14 @@ class BagTokenizer:
 
     def _tokenize(self, texts: Sequence[str]) -> TokenBags:
         return tokenize(self.tokenizer, texts)
+
+    @lazy
+    def words(self) -> WordFinder:
+        """What finds the words in bags."""
+        vocabulary = self._vocabulary
+        if vocabulary is None:
+            vocabulary = self.tokenizer.get_vocab()
+        return WordFinder(self.tokenizer, vocabulary, self.n_tokens)
 
     @lazy
     def _word_piece(self) -> AsciiWordPiece | None:

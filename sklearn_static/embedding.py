@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from copy import deepcopy
 from functools import lru_cache
 from importlib.resources import files as package_files
@@ -20,10 +20,12 @@ from ._folders import FolderMixin
 from ._lazy import lazy
 from ._parsing import parsed
 from ._pooling import pool
+from ._progress import batch_starts
 from ._stamps import checked, stamped
 from ._table_format import DEFAULT_MAX_LENGTH, StoredTable, further_entries, read_table
 from ._tokens import BagTokenizer, Convention, check_max_length, copied
 from ._validation import HandleMissing, check_texts
+from ._words import Words
 from .persistence import ModelFormatError
 
 __all__ = ["StaticEmbedding", "resolve_embedding"]
@@ -311,12 +313,9 @@ class StaticEmbedding(FolderMixin):
         if batch_size < 1:
             raise ValueError(f"batch_size is {batch_size}, but 1 or more was expected.")
         checked = check_texts(texts, handle_missing=handle_missing)
-        out = np.empty((len(checked), self.n_dimensions), np.float32)
-        starts: Iterable[int] = range(0, len(checked), batch_size)
-        if show_progress_bar:
-            from tqdm.auto import tqdm
-
-            starts = tqdm(starts, "encode")
+        n_texts = len(checked)
+        out = np.empty((n_texts, self.n_dimensions), np.float32)
+        starts = batch_starts(n_texts, batch_size, "encode", show=show_progress_bar)
         for start in starts:
             bags = self._bag_tokenizer(checked[start : start + batch_size])
             out[start : start + batch_size] = self.pool(bags)
@@ -354,6 +353,24 @@ class StaticEmbedding(FolderMixin):
         if self.mapping is None:
             weights = None
         return pool(rows, self._matrix, weights=weights, normalize=self.normalize)
+
+    def words(self, bags: TokenBags) -> Words:
+        """The words that the tokens of texts make up, without punctuation.
+
+        Parameters
+        ----------
+        bags : TokenBags
+            As :meth:`tokenize` gives them, n_texts of them.
+
+        Returns
+        -------
+        words : Words
+            With ``prints``, a fingerprint of each word, of shape (n_words,), uint64,
+            and ``offsets`` of shape (n_texts + 1,): text ``i`` has
+            ``prints[offsets[i]:offsets[i + 1]]``.
+        """
+        words: Words = self._bag_tokenizer.words(bags)
+        return words
 
     def rows(self, bags: TokenBags) -> tuple[TokenBags, np.ndarray | None]:
         """The table's row and the weight of each token in `bags`.

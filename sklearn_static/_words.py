@@ -1,0 +1,160 @@
+"""Words in bags of tokens.
+
+A word is a token that begins one, with the tokens that continue it; so a vocabulary
+says: ``##ing`` continues a word in BERT's, what lacks ``▁`` or ``Ġ`` does in others.
+As in :class:`sklearn.feature_extraction.text.CountVectorizer`, punctuation is no word,
+nor is a single letter, unless it is one of a script beyond ASCII.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+from tokenizers import Tokenizer
+
+from ._bags import TokenBags
+from ._lazy import lazy
+
+__all__ = ["WordFinder", "Words"]
+
+_BEGINNINGS = ("▁", "Ġ")
+# What stands for a space, a line feed, a tab and a carriage return in vocabularies.
+_NO_SPACES = str.maketrans("", "", "▁ĠĊĉč")
+# Up to so many tokens of a text, loops are faster than array arithmetic.
+_FEW = 256
+# What each further token of a word is multiplied by: powers of an odd number.
+_POWERS = np.uint64(0xD1B54A32D192ED03) ** np.arange(64, dtype=np.uint64)
+
+
+class Words(NamedTuple):
+    """The words of many texts, one after the other.
+
+    Attributes
+    ----------
+    prints : ndarray of shape (n_words,), uint64
+        A fingerprint of each word: the same for the same tokens, and other for others
+        but for one pair in 2 to the 64.
+    offsets : ndarray of shape (n_texts + 1,), int64
+        The words of text ``i`` are ``prints[offsets[i]:offsets[i + 1]]``.
+    """
+
+    prints: np.ndarray
+    offsets: np.ndarray
+
+    def first(self, n_texts: int) -> Words:
+        """The words of the first `n_texts` texts."""
+        return Words(self.prints[: self.offsets[n_texts]], self.offsets[: n_texts + 1])
+
+
+class WordFinder:
+    """Bags of tokens to words.
+
+    Parameters
+    ----------
+    tokenizer : tokenizers.Tokenizer
+        Whose tokens the bags have.
+    vocabulary : mapping of str to int
+        The tokenizer's.
+    n_tokens : int
+        More than the greatest id.
+    """
+
+    def __init__(
+        self, tokenizer: Tokenizer, vocabulary: Mapping[str, int], n_tokens: int
+    ) -> None:
+        continues, self._has_letters, self._is_word = _roles(
+            vocabulary, n_tokens, _continuing_prefix(tokenizer)
+        )
+        self._begins = ~(continues & self._has_letters)
+        self._prints = _scrambled(np.arange(1, n_tokens + 1, dtype=np.uint64))
+
+    def __call__(self, bags: TokenBags) -> Words:
+        """The words of each bag."""
+        ids, offsets = bags
+        if len(offsets) == 2 and len(ids) <= _FEW:
+            prints = np.array(self._prints_of_one(ids.tolist()), np.uint64)
+            return Words(prints, np.array([0, len(prints)]))
+        if not len(ids):
+            return Words(np.empty(0, np.uint64), np.zeros_like(offsets))
+        begins = self._begins[ids]
+        begins[1:] |= ~self._has_letters[ids[:-1]]
+        begins[offsets[:-1][bags.lengths > 0]] = True
+        starts = np.flatnonzero(begins)
+        prints, is_word = self._prints[ids], self._is_word[ids[starts]]
+        later = np.flatnonzero(~begins)
+        if len(later):
+            word = np.searchsorted(starts, later) - 1
+            place = np.minimum(later - starts[word], len(_POWERS) - 1)
+            prints[later] *= _POWERS[place]
+            prints = np.add.reduceat(prints, starts)
+            is_word[word] = True
+        n_words = np.zeros(len(ids) + 1, np.int64)
+        n_words[starts + 1] = is_word
+        np.cumsum(n_words, out=n_words)
+        return Words(prints[is_word], n_words[offsets])
+
+    def _prints_of_one(self, ids: list[int]) -> list[int]:
+        """The words of one text, without the cost of making arrays."""
+        prints = []
+        begins, has_letters, is_word, numbers = self._lists
+        word, n_later, is_whole, has_ended = 0, 0, False, True
+        for i in ids:
+            if has_ended or begins[i]:
+                if is_whole:
+                    prints.append(word)
+                word, n_later, is_whole = numbers[i], 0, is_word[i]
+            else:
+                n_later, is_whole = min(n_later + 1, len(_POWERS) - 1), True
+                word = (word + numbers[i] * int(_POWERS[n_later])) % 2**64
+            has_ended = not has_letters[i]
+        if is_whole:
+            prints.append(word)
+        return prints
+
+    @lazy
+    def _lists(self) -> tuple[list[bool], list[bool], list[bool], list[int]]:
+        roles = (self._begins, self._has_letters, self._is_word)
+        begins, has_letters, is_word = (role.tolist() for role in roles)
+        return begins, has_letters, is_word, self._prints.tolist()
+
+
+def _continuing_prefix(tokenizer: Tokenizer) -> str | None:
+    model: Any = tokenizer.model
+    return getattr(model, "continuing_subword_prefix", None) or None
+
+
+def _roles(
+    vocabulary: Mapping[str, int], n_tokens: int, prefix: str | None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Which token ids continue a word, have letters, and are words by themselves."""
+    continues, has_letters, is_word = np.zeros((3, n_tokens), bool)
+    beginning = None if prefix else _beginning_of(vocabulary)
+    for token, i in vocabulary.items():
+        marked = token.startswith(prefix or beginning or "")
+        continues[i] = marked if prefix else not marked
+        letters = token.removeprefix(prefix or "")
+        if beginning is not None:
+            letters = letters.translate(_NO_SPACES)
+        has_letters[i] = letters.isalnum() or any(map(str.isalnum, letters))
+        is_word[i] = has_letters[i] and (len(letters) > 1 or not letters.isascii())
+    return continues, has_letters, is_word
+
+
+def _beginning_of(vocabulary: Mapping[str, int]) -> str | None:
+    """What tokens begin with that begin a word, where anything is."""
+    for mark in _BEGINNINGS:
+        n_marked = sum(token.startswith(mark) for token in vocabulary)
+        # A few may be words of a language that has the letter.
+        if n_marked > len(vocabulary) / 10:
+            return mark
+    return None
+
+
+def _scrambled(numbers: np.ndarray) -> np.ndarray:
+    """Distinct numbers without a pattern (splitmix64: Steele et al., OOPSLA 2014)."""
+    mixed = numbers * np.uint64(0x9E3779B97F4A7C15)
+    for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
+        mixed = (mixed ^ (mixed >> np.uint64(shift))) * np.uint64(factor)
+    return mixed ^ (mixed >> np.uint64(31))

@@ -1,0 +1,116 @@
+"""Frozen features: embeddings, and beside them the votes of words."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+
+from ._progress import batch_starts
+from ._validation import HandleMissing
+from ._votes import WordVotes
+from .embedding import StaticEmbedding
+from .transformer import StaticEmbeddingTransformer
+
+__all__ = ["StaticVotesTransformer", "features_of", "frozen_transformer", "votes_of"]
+
+
+def features_of(
+    embedding: StaticEmbedding, votes: WordVotes | None, texts: list[str]
+) -> np.ndarray:
+    """The embeddings of `texts`, followed by their words' votes if there are any."""
+    bags = embedding.tokenize(texts)
+    embeddings = embedding.pool(bags)
+    if votes is None:
+        return embeddings
+    return np.hstack([embeddings, votes(embedding.words(bags))])
+
+
+def frozen_transformer(
+    embedding: StaticEmbedding, votes: WordVotes | None, settings: dict[str, Any]
+) -> StaticEmbeddingTransformer:
+    """The step of a pipeline that computes :func:`features_of`."""
+    if votes is None:
+        return StaticEmbeddingTransformer(embedding, **settings)
+    return StaticVotesTransformer(embedding, votes, **settings)
+
+
+def votes_of(transformer: StaticEmbeddingTransformer) -> WordVotes | None:
+    """The votes beside the embeddings that `transformer` computes, if there are any."""
+    is_voting = isinstance(transformer, StaticVotesTransformer)
+    return transformer.votes if is_voting else None
+
+
+class StaticVotesTransformer(StaticEmbeddingTransformer):
+    """Embeddings, and beside them what the words of a text say about its class.
+
+    Comes out of :meth:`StaticClassifier.to_pipeline`. A word, or a pair of neighbouring
+    words, has a vote for each class; the votes of a text are the product of its TF-IDF
+    vector and the table of them.
+
+    Parameters
+    ----------
+    model : StaticEmbedding, str or Path
+        As of :class:`StaticEmbeddingTransformer`.
+    votes : WordVotes
+        The words and their votes, for n_outputs classes. Opaque.
+    handle_missing, batch_size, verbose
+        As of :class:`StaticEmbeddingTransformer`.
+
+    See Also
+    --------
+    StaticPipeline : Puts a head after it.
+    """
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        **StaticEmbeddingTransformer._parameter_constraints,
+        "votes": [WordVotes],
+    }
+
+    def __init__(
+        self,
+        model: StaticEmbedding | str | Path,
+        votes: WordVotes,
+        *,
+        handle_missing: HandleMissing = "error",
+        batch_size: int = 4096,
+        verbose: bool | int = False,
+    ) -> None:
+        super().__init__(
+            model,
+            handle_missing=handle_missing,
+            batch_size=batch_size,
+            verbose=verbose,
+        )
+        self.votes = votes
+
+    def transform(self, X: Any) -> np.ndarray:
+        """Embed texts, and count votes.
+
+        Parameters
+        ----------
+        X : list, tuple, array, Series or one-column frame of str
+            The texts, n_texts of them.
+
+        Returns
+        -------
+        features : ndarray of shape (n_texts, n_dimensions + n_outputs), float32
+            Or a frame of that shape, as ``set_output`` says.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If X is not as described.
+        """
+        texts = self._check_texts(X, reset=False)
+        embedding, size, shows = self.embedding, self.batch_size, bool(self.verbose)
+        out = np.empty((len(texts), self._n_features_out), np.float32)
+        for start in batch_starts(len(texts), size, "transform", show=shows):
+            batch = texts[start : start + size]
+            out[start : start + size] = features_of(embedding, self.votes, batch)
+        return out
+
+    @property
+    def _n_features_out(self) -> int:
+        return self.embedding.n_dimensions + self.votes.n_outputs

@@ -1,0 +1,170 @@
+"""Features as what a linear model needs of them: two products.
+
+Few texts are described by a square matrix whose rows have the same inner products as
+those of the features, for a penalised linear model depends on these alone (the
+representer theorem: B. Schölkopf et al., COLT 2001).
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+from scipy.linalg import solve_triangular
+from scipy.sparse import csr_array
+
+__all__ = ["Design", "Gram", "SideBySide", "Weights"]
+
+_JITTER = 1e-6
+
+Weights = tuple[np.ndarray, np.ndarray]
+"""Of dense features, (n_dense, n_outputs), and of sparse ones."""
+
+
+class Design(Protocol):
+    """Features of n_texts texts, of which there are n_features.
+
+    Attributes
+    ----------
+    n_features : int
+    """
+
+    n_features: int
+
+    def take(self, rows: np.ndarray) -> Design:
+        """The features of some texts."""
+        ...
+
+    def scores(self, weights: np.ndarray) -> np.ndarray:
+        """Their product with `weights`, of shape (n_features, n_outputs)."""
+        ...
+
+    def gradient(self, of_scores: np.ndarray) -> np.ndarray:
+        """The transposed product, with an array of shape (n_texts, n_outputs)."""
+        ...
+
+    def weights(self, weights: np.ndarray) -> Weights:
+        """What the dense features and the sparse ones, without factor, weigh."""
+        ...
+
+    def of_weights(self, weights: Weights) -> np.ndarray:
+        """The inverse of :meth:`weights`."""
+        ...
+
+
+class SideBySide:
+    """Dense features beside sparse ones that are multiplied by a factor.
+
+    Parameters
+    ----------
+    dense : ndarray of shape (n_texts, n_dense), float32
+    sparse : csr_array of shape (n_texts, n_sparse), float32
+    factor : float
+    """
+
+    def __init__(self, dense: np.ndarray, sparse: csr_array, factor: float) -> None:
+        self.dense = dense
+        self.sparse = sparse
+        self.factor = np.float32(factor)
+        self.transposed = sparse.T.tocsr()
+        self.n_features = dense.shape[1] + sparse.shape[1]
+
+    def take(self, rows: np.ndarray) -> SideBySide:
+        """The features of some texts."""
+        return SideBySide(self.dense[rows], self.sparse[rows], float(self.factor))
+
+    def scores(self, weights: np.ndarray) -> np.ndarray:
+        """The product of the features with `weights`."""
+        weights = weights.astype(np.float32)
+        n_dense = self.dense.shape[1]
+        out: np.ndarray = self.dense @ weights[:n_dense]
+        out += self.sparse @ (weights[n_dense:] * self.factor)
+        return out
+
+    def gradient(self, of_scores: np.ndarray) -> np.ndarray:
+        """The product of the transposed features with `of_scores`."""
+        of_scores = of_scores.astype(np.float32)
+        of_sparse = self.transposed @ of_scores
+        of_sparse *= self.factor
+        return np.concatenate([self.dense.T @ of_scores, of_sparse])
+
+    def weights(self, weights: np.ndarray) -> Weights:
+        """What the dense features and the sparse ones, without factor, weigh."""
+        n_dense = self.dense.shape[1]
+        return weights[:n_dense], weights[n_dense:] * self.factor
+
+    def of_weights(self, weights: Weights) -> np.ndarray:
+        """The inverse of :meth:`weights`."""
+        return np.concatenate([weights[0], weights[1] / self.factor])
+
+
+class Gram:
+    """The same in as many features as there are texts.
+
+    Parameters
+    ----------
+    rows : ndarray of shape (n_texts, n_features), float32
+    dense : ndarray of shape (n_features, n_dense), float32
+    sparse : csr_array of shape (n_features, n_sparse), float32
+        Those features of texts that `rows` stand for.
+    root : ndarray of shape (n_features, n_features)
+        The lower triangular root of the inner products of these.
+    factor : float
+    """
+
+    def __init__(
+        self,
+        rows: np.ndarray,
+        dense: np.ndarray,
+        sparse: csr_array,
+        root: np.ndarray,
+        factor: float,
+    ) -> None:
+        self.rows = rows
+        self._origin = dense, sparse, root, factor
+        self.n_features = rows.shape[1]
+
+    @classmethod
+    def of(
+        cls,
+        dense: np.ndarray,
+        sparse: csr_array,
+        factor: float,
+        products: tuple[np.ndarray, np.ndarray],
+    ) -> Gram:
+        """The features of `dense` and `sparse`, whose inner products are `products`."""
+        inner = products[0] + factor**2 * products[1]
+        inner[np.diag_indices_from(inner)] += _JITTER * max(1.0, inner.diagonal().max())
+        root = np.linalg.cholesky(inner)
+        return cls(root.astype(np.float32), dense, sparse, root, factor)
+
+    def take(self, rows: np.ndarray) -> Gram:
+        """The features of some texts."""
+        return Gram(self.rows[rows], *self._origin)
+
+    def scores(self, weights: np.ndarray) -> np.ndarray:
+        """The product of the features with `weights`."""
+        out: np.ndarray = self.rows @ weights.astype(np.float32)
+        return out
+
+    def gradient(self, of_scores: np.ndarray) -> np.ndarray:
+        """The product of the transposed features with `of_scores`."""
+        out: np.ndarray = self.rows.T @ of_scores.astype(np.float32)
+        return out
+
+    def weights(self, weights: np.ndarray) -> Weights:
+        """What the dense features and the sparse ones, without factor, weigh."""
+        dense, sparse, root, factor = self._origin
+        of_texts = solve_triangular(
+            root, weights, lower=True, trans="T", check_finite=False
+        )
+        return dense.T @ of_texts, factor**2 * (sparse.T @ of_texts)
+
+    def of_weights(self, weights: Weights) -> np.ndarray:
+        """The inverse of :meth:`weights`."""
+        dense, sparse, root, _ = self._origin
+        scores = dense @ weights[0] + sparse @ weights[1]
+        start: np.ndarray = solve_triangular(
+            root, scores, lower=True, check_finite=False
+        )
+        return start

@@ -25,12 +25,21 @@ from ._validation import check_texts
 from .embedding import StaticEmbedding, resolve_embedding
 from .head import of_texts
 from .pipeline import StaticPipeline
-from .transformer import StaticEmbeddingTransformer
+from .votes import features_of, frozen_transformer
 
 if TYPE_CHECKING:
     from ._training import AdamMoments, FitResult, StaticModule, Tensor
 
-__all__ = ["StaticModelBase"]
+__all__ = ["OF_TRAINING", "Data", "StaticModelBase", "own_random_state"]
+
+Data = tuple[Any, Any, Any]
+"""X, y and sample_weight, as they were given."""
+
+OF_TRAINING = (
+    *("history_", "best_epoch_", "loss_curve_", "validation_scores_"),
+    *("best_validation_score_", "_state", "_random_state", "_moments"),
+)
+"""Attributes that only training in steps leaves."""
 
 
 @dataclass(frozen=True)
@@ -110,24 +119,13 @@ class StaticModelBase(StampedMixin, Architecture, CallbackSupportMixin, BaseEsti
         """The texts in `X`: all data comes in here. `reset` is true in a first fit."""
         return check_texts(X, handle_missing=self.handle_missing)
 
-    def _fit(
-        self,
-        X: Any,
-        y: Any,
-        sample_weight: Any,
-        X_val: Any,
-        y_val: Any,
-        sample_weight_val: Any,
-    ) -> Any:
+    def _fit(self, data: Data, validation: Data) -> Any:
         """Train until early stopping; the estimator changes only when all is done."""
         self._validate_params()
         import_training()
-        random_state = _own_random_state(self.random_state)
+        random_state = own_random_state(self.random_state)
         known = self._targets if self.warm_start and self._is_fitted() else None
-        examples, targets = self._examples(
-            X, y, sample_weight, "y", known, reset=known is None
-        )
-        validation = (X_val, y_val, sample_weight_val)
+        examples, targets = self._examples(*data, "y", known, reset=known is None)
         train, valid = self._split(examples, validation, targets, random_state)
         run = _Run(
             embedding=self._start_embedding(known is not None),
@@ -138,17 +136,9 @@ class StaticModelBase(StampedMixin, Architecture, CallbackSupportMixin, BaseEsti
             n_iter_no_change=self.n_iter_no_change,
             seed=_seed(random_state),
         )
-        metadata = None if sample_weight is None else {"sample_weight": sample_weight}
-        task = self._begin_task({"X": X, "y": y, "metadata": metadata})
+        task = self._begin_task(*data)
         result, rows = self._train(run, train, valid, task)
-        if task is not None:
-            task.context.call_on_fit_task_end(
-                estimator=self,
-                **task.data,
-                reconstruction_attributes=lambda: self._learned(
-                    result.module, run, rows
-                ),
-            )
+        self._end_task(task, lambda: self._learned(result.module, run, rows))
         self._accept(run, result, rows, [])
         return self
 
@@ -163,7 +153,7 @@ class StaticModelBase(StampedMixin, Architecture, CallbackSupportMixin, BaseEsti
         )
         random_state = deepcopy(vars(self).get("_random_state"))
         if random_state is None:
-            random_state = _own_random_state(self.random_state)
+            random_state = own_random_state(self.random_state)
         run = _Run(
             embedding=self._start_embedding(fitted),
             targets=targets,
@@ -214,28 +204,33 @@ class StaticModelBase(StampedMixin, Architecture, CallbackSupportMixin, BaseEsti
     def _split(
         self,
         examples: Examples,
-        validation: tuple[Any, Any, Any],
+        validation: Data,
         targets: Targets,
         random_state: np.random.RandomState,
     ) -> tuple[Examples, Examples | None]:
         """Examples to train on and examples to watch, from a split or as given."""
+        given = self._given_validation(validation, targets)
+        if given is not None and not self.early_stopping:
+            raise ValueError(
+                "X_val and y_val are what early stopping watches, but "
+                "early_stopping=False."
+            )
+        if given is not None or not self.early_stopping:
+            return examples, given
+        train, valid = self.train_test_split(examples.texts, examples.y, random_state)
+        return examples.take(train), examples.take(valid)
+
+    def _given_validation(self, validation: Data, targets: Targets) -> Examples | None:
+        """The examples in X_val, y_val and sample_weight_val, if any are there."""
         X_val, y_val, sample_weight_val = validation
         if (X_val is None) != (y_val is None):
             raise ValueError("Give both X_val and y_val, or neither.")
-        if X_val is not None:
-            if not self.early_stopping:
-                raise ValueError(
-                    "X_val and y_val are what early stopping watches, but "
-                    "early_stopping=False."
-                )
-            given, _ = self._examples(
-                X_val, y_val, sample_weight_val, "y_val", targets, reset=False
-            )
-            return examples, given
-        if not self.early_stopping:
-            return examples, None
-        train, valid = self.train_test_split(examples.texts, examples.y, random_state)
-        return examples.take(train), examples.take(valid)
+        if X_val is None:
+            return None
+        given, _ = self._examples(
+            X_val, y_val, sample_weight_val, "y_val", targets, reset=False
+        )
+        return given
 
     def _train(
         self, run: _Run, train: Examples, valid: Examples | None, task: _Task | None
@@ -328,6 +323,7 @@ class StaticModelBase(StampedMixin, Architecture, CallbackSupportMixin, BaseEsti
         return {
             "head_": self._freeze(head, run.targets),
             "embedding_": embedding,
+            "votes_": None,
             "_module_in_use": module if self._encodes_in_its_own_way() else None,
         }
 
@@ -347,7 +343,7 @@ class StaticModelBase(StampedMixin, Architecture, CallbackSupportMixin, BaseEsti
 
     def _embed(self, texts: list[str]) -> np.ndarray:
         if self._module_in_use is None:
-            return self.embedding_.encode(texts)
+            return features_of(self.embedding_, self.votes_, texts)
         ones = np.ones(len(texts))
         dataset = self.prepare_dataset(self.embedding_, Examples(texts, ones, ones))
         embeddings: np.ndarray = import_training().encode_with(
@@ -387,18 +383,27 @@ class StaticModelBase(StampedMixin, Architecture, CallbackSupportMixin, BaseEsti
                 "LeakyReLU, LayerNorm, BatchNorm1d, Dropout, Identity, Sequential and "
                 "sklearn_static.nn.Residual, or ship the estimator itself with joblib."
             )
-        transformer = StaticEmbeddingTransformer(
-            self.embedding_, handle_missing=self.handle_missing
-        )
+        settings = {"handle_missing": self.handle_missing}
+        transformer = frozen_transformer(self.embedding_, self.votes_, settings)
         return StaticPipeline([("embedding", transformer), ("head", self.head_)])
 
-    def _begin_task(self, data: dict[str, Any]) -> _Task | None:
+    def _begin_task(self, X: Any, y: Any, sample_weight: Any) -> _Task | None:
         """Tell scikit-learn's callbacks of a fit, where scikit-learn has callbacks."""
         if not hasattr(self, "_init_callback_context"):
             return None
+        metadata = None if sample_weight is None else {"sample_weight": sample_weight}
+        data = {"X": X, "y": y, "metadata": metadata}
         context = self._init_callback_context(max_subtasks=None)
         context.call_on_fit_task_begin(estimator=self, **data)
         return _Task(context, data)
+
+    def _end_task(
+        self, task: _Task | None, learned: Callable[[], dict[str, Any]]
+    ) -> None:
+        if task is not None:
+            task.context.call_on_fit_task_end(
+                estimator=self, **task.data, reconstruction_attributes=learned
+            )
 
     def _is_fitted(self) -> bool:
         return hasattr(self, "head_")
@@ -413,7 +418,7 @@ class StaticModelBase(StampedMixin, Architecture, CallbackSupportMixin, BaseEsti
         return tags
 
 
-def _own_random_state(random_state: Any) -> np.random.RandomState:
+def own_random_state(random_state: Any) -> np.random.RandomState:
     """A RandomState; without a seed a fresh one, not numpy's global generator."""
     if random_state is None:
         return np.random.RandomState()

@@ -47,7 +47,9 @@ vectors = embedding.encode(["A text.", "Another one."])
     )
 
 
-def pipeline_card(task: str, classes: Sequence[str] | None, n_dimensions: int) -> str:
+def pipeline_card(
+    task: str, classes: Sequence[str] | None, n_dimensions: int, n_votes: int = 0
+) -> str:
     """The card of a frozen pipeline; `task` is a name of scikit-learn's glossary."""
     if classes is None:
         answer = f"One prediction per text ({task})."
@@ -56,14 +58,15 @@ def pipeline_card(task: str, classes: Sequence[str] | None, n_dimensions: int) -
         if len(classes) > _MOST_CLASSES:
             named += f", and {len(classes) - _MOST_CLASSES} more"
         answer = f"{len(classes)} classes ({task}): {named}."
+    votes = f", votes of {n_votes:,} words and word pairs" if n_votes else ""
     return (
         # The Hub has no task for the regression of texts, and files it under this one.
         _HEADER.format(task="text-classification")
         + f"""\
 # Static pipeline
 
-{answer} The mean of token vectors of {n_dimensions} dimensions and a small head, frozen
-into a scikit-learn pipeline that needs no torch, written by sklearn-static
+{answer} The mean of token vectors of {n_dimensions} dimensions{votes} and a small head,
+frozen into a scikit-learn pipeline that needs no torch, written by sklearn-static
 {__version__}.
 
 ```python

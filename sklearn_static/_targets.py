@@ -38,6 +38,14 @@ class Examples:
     y: np.ndarray
     sample_weight: np.ndarray
 
+    def and_then(self, others: Examples) -> Examples:
+        """These examples, followed by `others`."""
+        return Examples(
+            [*self.texts, *others.texts],
+            np.concatenate([self.y, others.y]),
+            np.concatenate([self.sample_weight, others.sample_weight]),
+        )
+
     def take(self, rows: np.ndarray) -> Examples:
         """Only the examples whose numbers are `rows`."""
         texts = [self.texts[row] for row in rows]
@@ -114,6 +122,11 @@ class ClassTargets:
     def n_outputs(self) -> int:
         """The number of classes."""
         return len(self.classes)
+
+    @property
+    def is_weighted(self) -> bool:
+        """Whether classes weigh other than their texts do."""
+        return self.class_weight is not None
 
     def encode(self, y: np.ndarray, name: str) -> np.ndarray:
         """Class numbers, of shape (n_texts,), int64."""
@@ -203,6 +216,11 @@ class LabelTargets:
     def classes(self) -> np.ndarray:
         """The numbers of the columns."""
         return np.arange(self.n_outputs)
+
+    @property
+    def is_weighted(self) -> bool:
+        """Whether the presence of a label weighs other than its absence."""
+        return self.pos_weight is not None
 
     def encode(self, y: Any, name: str) -> np.ndarray:
         """The indicator, of shape (n_texts, n_labels), float32."""

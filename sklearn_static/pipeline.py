@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from scipy.linalg import block_diag
 from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 from sklearn.utils.metaestimators import available_if
@@ -27,10 +28,12 @@ from ._head_format import (
 from ._layouts import LEGACY_HEAD
 from ._legacy_head import read_legacy_head
 from ._stamps import StampedMixin
+from ._votes import WordVotes
 from .embedding import StaticEmbedding
 from .head import StaticHeadClassifier, StaticHeadRegressor, of_texts
 from .persistence import ModelFormatError
 from .transformer import StaticEmbeddingTransformer
+from .votes import frozen_transformer, votes_of
 
 __all__ = ["StaticPipeline"]
 
@@ -59,11 +62,12 @@ class StaticPipeline(StampedMixin, FolderMixin, Pipeline):
     """A trained table and head as a scikit-learn pipeline without torch.
 
     What :meth:`StaticClassifier.to_pipeline` returns. The first step, ``embedding``, is
-    a :class:`StaticEmbeddingTransformer` around the trained table; the second,
-    ``head``, predicts from its embeddings. Both are fitted from the start: ``fit`` does
+    a :class:`StaticEmbeddingTransformer` around the table or, where words vote, a
+    :class:`~sklearn_static.votes.StaticVotesTransformer`; the second, ``head``,
+    predicts from what it puts out. Both are fitted from the start: ``fit`` does
     nothing, and ``clone`` keeps what was trained. So the pipeline can be calibrated,
-    sliced, pickled, put into other estimators, and saved as a folder that model2vec
-    opens too.
+    sliced, pickled, put into other estimators, and saved as a folder, which model2vec
+    opens too unless words vote.
 
     Parameters
     ----------
@@ -157,10 +161,10 @@ class StaticPipeline(StampedMixin, FolderMixin, Pipeline):
         embedding = StaticEmbedding.from_pretrained(folder)
         has_config = persistence.has_file(folder, "config.json")
         config = persistence.read_config(folder) if has_config else {}
-        head = _read_head(folder, config, _rows_of(embedding))
+        votes, head = _read_head(folder, config, embedding)
         own = persistence.own_entries(config)
         settings = _read_settings(folder / "config.json", own, _TRANSFORMER_SETTINGS)
-        transformer = StaticEmbeddingTransformer(embedding, **settings)
+        transformer = frozen_transformer(embedding, votes, settings)
         return cls([("embedding", transformer), ("head", head)])
 
     @available_if(_head_has("predict"))
@@ -287,7 +291,8 @@ class StaticPipeline(StampedMixin, FolderMixin, Pipeline):
         Notes
         -----
         Measure what it costs on texts with labels. The trained head is adapted to the
-        dimensions that are kept; nothing is trained anew.
+        dimensions that are kept; nothing is trained anew. Votes of words stay as they
+        are.
 
         Examples
         --------
@@ -297,7 +302,7 @@ class StaticPipeline(StampedMixin, FolderMixin, Pipeline):
         >>> small = pipeline.compress(texts, dtype="int8", dimensions=16)
         >>> size = lambda model: sum(map(len, model.to_files().values())) / 1e6
         >>> f"from {size(pipeline):.1f} MB to {size(small):.1f} MB"
-        'from 31.2 MB to 0.7 MB'
+        'from 8.1 MB to 0.7 MB'
         >>> small.predict(["a good one"])
         array(['pos'], dtype='<U3')
         """
@@ -306,6 +311,10 @@ class StaticPipeline(StampedMixin, FolderMixin, Pipeline):
             transformer.embedding, texts, dtype, dimensions, min_df
         )
         if directions is not None:
+            votes = votes_of(transformer)
+            if votes is not None:
+                same = np.eye(votes.n_outputs, dtype=np.float32)
+                directions = block_diag(directions, same)
             settings = {**head.get_params(deep=False)}
             settings["head"] = head.head.on_coordinates(directions)
             head = type(head)(**settings)
@@ -318,13 +327,15 @@ class StaticPipeline(StampedMixin, FolderMixin, Pipeline):
         transformer, head = self._parts()
         embedding = transformer.embedding
         own = {k: getattr(transformer, k) for k in _TRANSFORMER_SETTINGS}
-        head_config, own_head, tensors = _stored_head(head)
+        votes = votes_of(transformer)
+        head_config, own_head, tensors = _stored_head(head, votes)
         config = {**embedding.config(), "head_config": head_config}
         classes = head_config["classes"]
         card = pipeline_card(
             "regression" if classes is None else "classification",
             None if classes is None else [str(label) for label in classes],
             embedding.n_dimensions,
+            0 if votes is None else len(votes.lexicon),
         )
         return {
             **embedding.to_files(),
@@ -357,7 +368,7 @@ class StaticPipeline(StampedMixin, FolderMixin, Pipeline):
 
 
 def _stored_head(
-    head: FrozenHead,
+    head: FrozenHead, votes: WordVotes | None
 ) -> tuple[dict[str, Any], dict[str, Any], dict[str, np.ndarray]]:
     """``head_config`` as model2vec has it, entries of our own, and tensors."""
     own: dict[str, Any] = {}
@@ -369,13 +380,17 @@ def _stored_head(
         if head.multilabel:
             own |= {k: getattr(head, k) for k in _MULTILABEL_SETTINGS}
     linear = head.head.mlp_layers()
-    if linear is not None:
+    if linear is not None and votes is None:
         n_layers, tensors = len(linear), mlp_tensors(linear)
     else:
-        # model2vec knows no such head, and refuses an activation that it does not know.
+        # model2vec knows no such head, nor votes, and refuses an activation that it
+        # does not know.
         own |= {"activation": activation}
         own["layers"], tensors = describe_head(head.head)
         n_layers, activation = 0, _OWN_HEAD
+    if votes is not None:
+        own["votes"] = True
+        tensors = {**tensors, **votes.tensors()}
     head_config = {"n_layers": n_layers, "activation": activation, "classes": classes}
     return head_config, own, tensors
 
@@ -392,30 +407,36 @@ def _plain_labels(classes: np.ndarray) -> list[Any]:
     return labels
 
 
-def _rows_of(embedding: StaticEmbedding) -> Rows:
-    """What a head can rely on of embeddings."""
-    if embedding.normalize:
-        return Rows(embedding.n_dimensions, 1.0)
-    return Rows(embedding.n_dimensions, reach(embedding.vectors, embedding.weights))
+def _rows_of(embedding: StaticEmbedding, votes: WordVotes | None) -> Rows:
+    """What a head can rely on of embeddings, and of votes after them."""
+    rows = Rows(embedding.n_dimensions, 1.0)
+    if not embedding.normalize:
+        rows = rows._replace(reach=reach(embedding.vectors, embedding.weights))
+    if votes is None:
+        return rows
+    return Rows(rows.width + votes.n_outputs, max(rows.reach, votes.reach))
 
 
-def _read_head(folder: Path, config: dict[str, Any], embeddings: Rows) -> FrozenHead:
+def _read_head(
+    folder: Path, config: dict[str, Any], embedding: StaticEmbedding
+) -> tuple[WordVotes | None, FrozenHead]:
     path, source, head_config, tensors = _head_parts(folder, config)
     own = persistence.own_entries(config)
     activation = head_config.get("activation")
     try:
+        votes, tensors = _read_votes(own, tensors)
         if activation == _OWN_HEAD:
             activation = own.get("activation")
             head = build_head(own.get("layers"), tensors)
         else:
             head = build_mlp(head_config.get("n_layers"), tensors)
-        n_outputs = check_head(head, embeddings)
+        n_outputs = check_head(head, _rows_of(embedding, votes))
     except ValueError as error:
         raise ModelFormatError(
             f"{source} does not fit {folder / 'config.json'}: {error}"
         ) from error
     if activation == "identity":
-        return StaticHeadRegressor(head)
+        return votes, StaticHeadRegressor(head)
     if activation not in ("softmax", "sigmoid"):
         raise ModelFormatError(
             f"{path} has the head activation {activation!r}, but 'softmax', 'sigmoid' "
@@ -429,7 +450,17 @@ def _read_head(folder: Path, config: dict[str, Any], embeddings: Rows) -> Frozen
         )
     settings = _read_settings(path, own, _MULTILABEL_SETTINGS)
     multilabel = activation == "sigmoid"
-    return StaticHeadClassifier(head, classes, multilabel=multilabel, **settings)
+    return votes, StaticHeadClassifier(head, classes, multilabel=multilabel, **settings)
+
+
+def _read_votes(
+    own: dict[str, Any], tensors: dict[str, np.ndarray]
+) -> tuple[WordVotes | None, dict[str, np.ndarray]]:
+    """The votes, where our entries say that there are any, and the other tensors."""
+    if own.get("votes") is not True:
+        return None, tensors
+    others = {k: v for k, v in tensors.items() if not k.startswith("votes.")}
+    return WordVotes.of_tensors(tensors), others
 
 
 def _head_parts(

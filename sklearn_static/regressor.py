@@ -187,9 +187,8 @@ class StaticRegressor(RegressorMixin, StaticModelBase):
         ImportError
             If torch or skorch is not installed.
         """
-        fitted: StaticRegressor = self._fit(
-            X, y, sample_weight, X_val, y_val, sample_weight_val
-        )
+        data, validation = (X, y, sample_weight), (X_val, y_val, sample_weight_val)
+        fitted: StaticRegressor = self._fit(data, validation)
         return fitted
 
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> StaticRegressor:

@@ -41,7 +41,16 @@ def regressor() -> StaticRegressor:
     return StaticRegressor(EMBEDDING, hidden_layer_sizes=(), max_epochs=1)
 
 
+def solved(**parameters: Any) -> StaticClassifier:
+    return StaticClassifier(EMBEDDING, random_state=0, **parameters)
+
+
 CALLS: dict[str, tuple[Any, Callable[[Any], Any]]] = {
+    "solved": (solved(), lambda model: model.fit(X, y)),
+    "solved after trained": (
+        classifier().fit(X, y).set_params(**solved().get_params()),
+        lambda model: model.fit(X, y),
+    ),
     "first fit": (classifier(), lambda model: model.fit(X, y)),
     "second fit": (
         classifier(scoring="accuracy").fit(X, y),
@@ -141,7 +150,7 @@ def state_of(model: Any) -> bytes:
     fitted = hasattr(model, "head_")
     history = [
         {name: value for name, value in row.items() if name != "dur"}
-        for row in (model.history_ if fitted else [])
+        for row in getattr(model, "history_", [])
     ]
     learned = {k: v for k, v in vars(model).items() if k != "history_"}
     learned.pop("random_state")

@@ -76,6 +76,18 @@ def test_bundled_model_feeds_scikit_learn():
     assert np.isfinite(model[0].transform(texts)).all()
 
 
-def test_fit_names_the_extra_to_install():
+def test_classifier_is_solved_for(tmp_path):
+    texts = ["a wonderful film", "an awful bore", "great fun", "a dull mess"] * 10
+    labels = ["pos", "neg", "pos", "neg"] * 10
+    model = StaticClassifier(random_state=0).fit(texts, labels)
+    assert_array_equal(model.predict(texts), labels)
+    model.to_pipeline().save_pretrained(tmp_path / "model")
+    again = StaticPipeline.from_pretrained(tmp_path / "model")
+    assert_array_equal(again.predict_proba(texts), model.predict_proba(texts))
+
+
+@pytest.mark.parametrize("parameters", [{"solver": "adam"}, {"max_epochs": 3}])
+def test_fine_tuning_names_the_extra_to_install(parameters):
+    model = StaticClassifier(**parameters)
     with pytest.raises(ImportError, match=r'pip install "sklearn-static\[train\]"'):
-        StaticClassifier().fit(["a good film", "a bad film"] * 10, [0, 1] * 10)
+        model.fit(["a good film", "a bad film"] * 10, [0, 1] * 10)

@@ -178,10 +178,13 @@ def tfidf(bags: TokenBags, idf: np.ndarray) -> csr_array:
     """
     weights = idf[bags.ids]
     shape = (len(bags.offsets) - 1, len(idf))
-    squares = csr_array((weights**2, bags.ids, bags.offsets), shape=shape)
+    # Indices of one type: with offsets of 64 bits, all would take 64.
+    fits = len(bags.ids) < np.iinfo(np.int32).max
+    offsets = bags.offsets.astype(np.int32 if fits else np.int64)
+    squares = csr_array((weights**2, bags.ids, offsets), shape=shape)
     lengths = np.sqrt(squares.sum(axis=1)).astype(np.float32)
     weights /= np.repeat(lengths, bags.lengths)
     # A copy, since merging what is there twice moves indices in their place.
-    rows = csr_array((weights, bags.ids, bags.offsets), shape=shape, copy=True)
+    rows = csr_array((weights, bags.ids, offsets), shape=shape, copy=True)
     rows.sum_duplicates()
     return rows

@@ -80,6 +80,7 @@ def solve(
     Parameters
     ----------
     features : Features
+        Taken over: the dense ones are centred in place.
     problem : Problem
         Of the same texts.
     train : ndarray of int
@@ -92,11 +93,12 @@ def solve(
         Whether calibration may move scores from class to class.
     """
     centre = features.dense.mean(axis=0)
-    centred = Features(features.dense - centre, features.sparse)
+    centred = features.dense
+    centred -= centre
     factors = _FACTORS if splits and features.sparse.shape[1] else _FACTORS[:1]
     log_prior = problem.take(train).log_prior()
     best: _Trial | None = None
-    for design in _designs(centred, factors):
+    for design in _designs(Features(centred, features.sparse), factors):
         trial = _tried(design, problem, splits, C, log_prior, shifts, best)
         if best is None or trial.calibration.loss < best.calibration.loss:
             best = trial

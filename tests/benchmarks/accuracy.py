@@ -81,6 +81,17 @@ METHODS: dict[str, Callable[[int], Any]] = {
         LogisticRegression(C=30, max_iter=1000),
     ),
     "model2vec": model2vec,
+    "StaticClassifier, by model2vec's rules": lambda seed: StaticClassifier(
+        POTION,
+        scoring="accuracy",
+        n_iter_no_change=5,
+        batch_size=32,
+        random_state=seed,
+    ),
+    "StaticClassifier, fine-tuned": lambda seed: StaticClassifier(
+        POTION, solver="adam", random_state=seed
+    ),
+    "StaticClassifier, bundled table": lambda seed: StaticClassifier(random_state=seed),
     "StaticClassifier": lambda seed: StaticClassifier(POTION, random_state=seed),
     "StaticClassifier, balanced": lambda seed: StaticClassifier(
         POTION, class_weight="balanced", random_state=seed

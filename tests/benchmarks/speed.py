@@ -66,6 +66,8 @@ class Work:
     measure: str = "first"
 
 
+CURVES = ("encode", "fit", "fit by adam, an epoch", "partial_fit", "predict")
+"""Works of ours that are measured with more and more texts."""
 BOTH = (MODEL2VEC, ONE_PROCESS)
 WORKS = [
     *(
@@ -210,7 +212,7 @@ def accuracies(records: list[dict[str, Any]]) -> str:
 def curves(largest: int) -> list[dict[str, Any]]:
     """Seconds and memory of our own work as texts become more."""
     points = []
-    for work in ("encode", "fit", "partial_fit", "predict"):
+    for work in CURVES:
         for n in SIZES:
             if n <= largest:
                 answer = run(OURS, "-", ("curve", work, str(n)))

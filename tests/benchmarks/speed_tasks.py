@@ -75,7 +75,6 @@ def fit(library: str, folder: Path, dataset: str, seed: str) -> Answer:
 def untrained(library: str, seed: int) -> tuple[Any, Callable[..., Any]]:
     """A model, and what trains it, with all imports done."""
     if library == OURS:
-        import sklearn_static._training  # noqa: F401
         from sklearn_static import StaticClassifier
 
         ours = StaticClassifier(POTION, random_state=seed)
@@ -256,7 +255,7 @@ def search(library: str, folder: Path, dataset: str, n: str) -> Answer:
 
     texts, labels = (part[: int(n)] for part in read(dataset, "train"))
     classifier, _ = untrained(OURS, 0)
-    grid = {"hidden_layer_sizes": [(), (128,), (256,), (512,)], "lr": [1e-3, 3e-3]}
+    grid = {"C": [1.0, 3.0, 10.0, 30.0], "lexical": [True, False]}
     folds = StratifiedKFold(3)
     start = perf_counter()
     if library == OURS:
@@ -275,19 +274,23 @@ def curve(library: str, folder: Path, work: str, n: str) -> Answer:
     """`n` texts through one piece of work of ours: a point of a scaling curve."""
     from sklearn_static import StaticClassifier, StaticEmbedding
 
-    texts = resampled("subj", int(n))
-    labels = [i % 2 for i in range(len(texts))]
+    texts, labels = resampled_examples("subj", int(n))
     embedding = StaticEmbedding.from_pretrained(POTION)
-    trained = StaticClassifier(
+    model = StaticClassifier(embedding, random_state=0)
+    one_epoch = StaticClassifier(
         embedding, max_epochs=1, early_stopping=False, random_state=0
     )
     works = {
         "encode": lambda: embedding.encode(texts),
-        "fit": lambda: trained.fit(texts, labels),
-        "partial_fit": lambda: trained.partial_fit(texts, labels),
-        "predict": lambda: trained.predict(texts),
+        "fit": lambda: model.fit(texts, labels),
+        "fit by adam, an epoch": lambda: one_epoch.fit(texts, labels),
+        "partial_fit": lambda: one_epoch.partial_fit(texts, labels),
+        "predict": lambda: model.predict(texts),
     }
-    trained.fit(texts[:200], labels[:200])
+    if work in ("fit by adam, an epoch", "partial_fit"):
+        one_epoch.fit(texts[:200], labels[:200])
+    else:
+        model.fit(texts[:200], labels[:200])
     base = peak_megabytes()
     start = perf_counter()
     works[work]()
@@ -296,11 +299,17 @@ def curve(library: str, folder: Path, work: str, n: str) -> Answer:
 
 
 def resampled(dataset: str, n: int) -> list[str]:
-    """`n` real texts, in an order of which no text is a repetition of the last."""
-    texts = read(dataset, "train")[0] + read(dataset, "test")[0]
+    """`n` real texts, in an order in which each comes again late."""
+    return resampled_examples(dataset, n)[0]
+
+
+def resampled_examples(dataset: str, n: int) -> tuple[list[str], list[Any]]:
+    """The same with their labels."""
+    train, test = read(dataset, "train"), read(dataset, "test")
+    texts, labels = train[0] + test[0], train[1] + test[1]
     orders = shuffles(len(texts))
-    rows = np.concatenate([next(orders) for _ in range(-(-n // len(texts)))])
-    return [texts[i] for i in rows[:n]]
+    rows = np.concatenate([next(orders) for _ in range(-(-n // len(texts)))])[:n]
+    return [texts[i] for i in rows], [labels[i] for i in rows]
 
 
 def shuffles(n: int) -> Iterator[np.ndarray]:

@@ -23,6 +23,12 @@ __all__ = [
 ]
 
 
+# Up to so many multiplications, OpenBLAS computes a product in one thread.
+_IN_ONE_THREAD = 1 << 18
+# From so many rows in a block on, the blocks are worth their calls.
+_FEWEST_ROWS = 8
+
+
 class Layer(Protocol):
     """One step of a head: (n, n_inputs) in, (n, n_outputs) out, float32."""
 
@@ -46,7 +52,7 @@ class Linear:
 
     def __call__(self, X: np.ndarray) -> np.ndarray:
         """``X @ weight.T + bias``."""
-        out: np.ndarray = X @ self.weight.T
+        out = _product(X, self.weight.T)
         out += self.bias
         return out
 
@@ -55,6 +61,22 @@ class Linear:
         weight = self.weight * scale[:, None]
         bias = self.bias * scale + shift
         return Linear(weight.astype(np.float32), bias.astype(np.float32))
+
+
+def _product(X: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """``X @ weight``; in blocks of rows, each in one thread, where outputs are few.
+
+    A second thread has little to do there, but OpenBLAS keeps it waiting for more, at
+    full speed, and whatever comes next is slowed down.
+    """
+    n_rows = _IN_ONE_THREAD // max(weight.size, 1)
+    if not _FEWEST_ROWS <= n_rows < len(X):
+        out: np.ndarray = X @ weight
+        return out
+    out = np.empty((len(X), weight.shape[1]), np.float32)
+    for start in range(0, len(X), n_rows):
+        np.matmul(X[start : start + n_rows], weight, out=out[start : start + n_rows])
+    return out
 
 
 def _relu(X: np.ndarray) -> np.ndarray:

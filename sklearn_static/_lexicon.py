@@ -14,6 +14,8 @@ from ._words import Words
 __all__ = ["Learned", "Lexicon", "learn"]
 
 _MIN_PAIR_DF = 2
+# No vocabulary has so many; greater ids would be looked up as other words are.
+_MANY_IDS = 1 << 24
 # Up to so many words of a text, loops are faster than array arithmetic.
 _FEW = 256
 
@@ -24,7 +26,7 @@ class Lexicon:
     Parameters
     ----------
     words : ndarray of shape (n_words,), uint64
-        Fingerprints of distinct words, whose numbers they are in order.
+        Distinct words, as :class:`Words` has them, whose numbers they are in order.
     pairs : ndarray of shape (n_pairs, 2), int32
         The numbers of two words, the first of which stands before the second. Their
         own numbers follow the words'.
@@ -50,7 +52,7 @@ class Lexicon:
             found = self._find_one(words.prints.tolist())
             return TokenBags(np.array(found, np.int32), np.array([0, len(found)]))
         numbers = np.full((len(words.prints), 2), -1, np.int32)
-        numbers[:, 0] = self._word_table.find(Numbers(words.prints))
+        numbers[:, 0] = self._word_numbers(words.prints)
         at = _second_words(words.offsets, len(words.prints))
         pairs = np.stack([numbers[at - 1, 0], numbers[at, 0]], axis=1)
         known = np.flatnonzero((pairs >= 0).all(axis=1))
@@ -59,16 +61,33 @@ class Lexicon:
         bags = TokenBags(numbers.ravel(), 2 * words.offsets)
         return bags.where(bags.ids >= 0)
 
+    def _word_numbers(self, prints: np.ndarray) -> np.ndarray:
+        """The number of each word, -1 for those that are not known."""
+        of_ids = self._of_ids
+        # A place behind the last id is for all that are greater.
+        numbers = of_ids[np.minimum(prints, np.uint64(len(of_ids) - 1))]
+        others = np.flatnonzero(prints >= np.uint64(len(of_ids) - 1))
+        numbers[others] = self._word_table.find(Numbers(prints[others]))
+        return numbers
+
+    @lazy
+    def _of_ids(self) -> np.ndarray:
+        """The number of each word that is one token, by the token's id."""
+        ids = self.words[self.words < np.uint64(_MANY_IDS)].astype(np.int64)
+        of_ids = np.full(ids.max(initial=-1) + 2, -1, np.int32)
+        of_ids[ids] = np.flatnonzero(self.words < np.uint64(_MANY_IDS))
+        return of_ids
+
     def _find_one(self, prints: list[int]) -> list[int]:
         """The same for one text, without the cost of making arrays."""
         found = []
-        words, pairs = self._dicts
-        n_words, before = len(self.words), None
+        of_ids, others, pairs = self._of_one
+        n_ids, n_words, before = len(of_ids), len(self.words), -1
         for one in prints:
-            word = words.get(one)
-            if word is not None:
+            word = of_ids[one] if one < n_ids else others.get(one, -1)
+            if word >= 0:
                 found.append(word)
-                if before is not None:
+                if before >= 0:
                     pair = pairs.get(before * n_words + word)
                     if pair is not None:
                         found.append(pair)
@@ -76,11 +95,14 @@ class Lexicon:
         return found
 
     @lazy
-    def _dicts(self) -> tuple[dict[int, int], dict[int, int]]:
-        n_words = len(self.words)
+    def _of_one(self) -> tuple[memoryview, dict[int, int], dict[int, int]]:
+        """Numbers of words by token id, of other words, and of pairs by code."""
+        n_words, of_ids = len(self.words), self._of_ids
+        others = np.flatnonzero(self.words >= np.uint64(len(of_ids)))
+        words = dict(zip(self.words[others].tolist(), others.tolist(), strict=True))
         codes = _pair_codes(self.pairs, n_words).tolist()
-        words = dict(zip(self.words.tolist(), range(n_words), strict=True))
-        return words, dict(zip(codes, range(n_words, len(self)), strict=True))
+        pairs = dict(zip(codes, range(n_words, len(self)), strict=True))
+        return memoryview(of_ids), words, pairs
 
     @lazy
     def _word_table(self) -> WordTable:

@@ -139,22 +139,21 @@ class WordTable:
         self._parts = [np.append(part[order], nothing) for part in words]
         self._ids = np.append(ids[order], np.int32(-1))
         self._sizes = np.bincount(bucket, minlength=2**n_bits).astype(np.int32)
+        self._occupied = self._sizes > 0
         self._starts = np.cumsum(self._sizes, dtype=np.int32) - self._sizes
 
     def find(self, words: Words) -> np.ndarray:
         """The number of each word, int32, -1 for one that is not in the table."""
         bucket = self._buckets(words)
-        place = self._starts[bucket]
-        ids = self._ids_at(place, words)
-        left = np.flatnonzero(ids < 0)
-        sizes = self._sizes[bucket[left]]
-        for n_tried in range(1, int(sizes.max(initial=0))):
-            more = sizes > n_tried
-            left, sizes = left[more], sizes[more]
-            found = self._ids_at(place[left] + n_tried, words.take(left))
+        ids = np.full(len(bucket), -1, np.int32)
+        # Most words that are not there fall into a bucket that is empty.
+        left = np.flatnonzero(self._occupied[bucket])
+        places, sizes = self._starts[bucket[left]], self._sizes[bucket[left]]
+        for n_tried in range(int(sizes.max(initial=0))):
+            found = self._ids_at(places + n_tried, words.take(left))
             ids[left] = found
-            more = found < 0
-            left, sizes = left[more], sizes[more]
+            more = (found < 0) & (sizes > n_tried + 1)
+            left, places, sizes = left[more], places[more], sizes[more]
         return ids
 
     def _buckets(self, words: Words) -> np.ndarray:

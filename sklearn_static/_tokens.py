@@ -155,12 +155,17 @@ class BagTokenizer:
 
     def _tokenize_chunks(self, chunks: Sequence[str]) -> TokenBags:
         arrays = self._word_piece
-        if arrays is not None and len(chunks) >= _MANY_CHUNKS:
+        if arrays is None:
+            return self._tokenize(chunks)
+        if len(chunks) >= _MANY_CHUNKS:
             return arrays(chunks, self._tokenize)
-        return self._tokenize(chunks)
+        return TokenBags.from_rows(arrays.few(chunks, self._ids_of_each))
 
     def _tokenize(self, texts: Sequence[str]) -> TokenBags:
         return tokenize(self.tokenizer, texts)
+
+    def _ids_of_each(self, texts: Sequence[str]) -> list[list[int]]:
+        return ids_of_each(self.tokenizer, texts)
 
     @lazy
     def words(self) -> WordFinder:
@@ -226,7 +231,12 @@ def _try(tokenizer: Tokenizer) -> None:
 
 
 def tokenize(tokenizer: Tokenizer, texts: Sequence[str]) -> TokenBags:
-    """All token ids of `texts`, unknown ones too, without special tokens.
+    """What :func:`ids_of_each` gives, as bags."""
+    return TokenBags.from_rows(ids_of_each(tokenizer, texts))
+
+
+def ids_of_each(tokenizer: Tokenizer, texts: Sequence[str]) -> list[list[int]]:
+    """All token ids of each text, unknown ones too, without special tokens.
 
     Lone surrogates, which are no characters, count as U+FFFD.
 
@@ -241,7 +251,7 @@ def tokenize(tokenizer: Tokenizer, texts: Sequence[str]) -> TokenBags:
         except TypeError:
             texts = [_without_lone_surrogates(text) for text in texts]
             encodings = _encodings(tokenizer, texts)
-    return TokenBags.from_rows([encoding.ids for encoding in encodings])
+    return [encoding.ids for encoding in encodings]
 
 
 def _encodings(tokenizer: Tokenizer, texts: Sequence[str]) -> list[Any]:

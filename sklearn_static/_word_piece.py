@@ -83,7 +83,10 @@ class AsciiWordPiece:
         self._only_unknown[0] = vocabulary[model.unk_token]
         self._max_bytes = min(MAX_BYTES, model.max_input_chars_per_word)
         self._case = _LOWER if tokenizer.normalizer.lowercase else _AS_IT_IS
-        self._kinds = _kinds_of_bytes(_first_characters_of_added_tokens(tokenizer))
+        firsts = _first_characters_of_added_tokens(tokenizer)
+        self._kinds = _kinds_of_bytes(firsts)
+        self._has_plain_letters = not any(map(str.isalnum, firsts))
+        self._model = model
 
     @staticmethod
     def applies_to(tokenizer: Tokenizer) -> bool:
@@ -108,6 +111,36 @@ class AsciiWordPiece:
         return TokenBags.concatenated(
             [self._bags(batch, tokenize_others) for batch in _batches(texts)]
         )
+
+    def few(
+        self,
+        chunks: Sequence[str],
+        ids_of_others: Callable[[Sequence[str]], list[list[int]]],
+    ) -> list[list[int]]:
+        """The token ids of each of a few chunks, without the cost of making arrays.
+
+        Parameters
+        ----------
+        chunks : sequence of str
+            Without white space.
+        ids_of_others : callable
+            From chunks that are no word in the vocabulary to the ids of each.
+        """
+        ids = [self._whole_word(chunk) for chunk in chunks]
+        others = [chunk for chunk, i in zip(chunks, ids, strict=True) if i is None]
+        parts = iter(ids_of_others(others) if others else [])
+        return [next(parts) if i is None else [i] for i in ids]
+
+    def _whole_word(self, chunk: str) -> int | None:
+        """The id of a chunk that is a word in the vocabulary; None for any other."""
+        if not (chunk.isalnum() and chunk.isascii() and self._has_plain_letters):
+            return None
+        if len(chunk) > self._max_bytes:
+            return None
+        found: int | None = self._model.token_to_id(
+            chunk.lower() if self._case == _LOWER else chunk
+        )
+        return found
 
     def _bags(self, texts: Sequence[str], tokenize_others: Tokenize) -> TokenBags:
         encoded = [text.encode("utf-8", "surrogatepass") for text in texts]

@@ -22,10 +22,13 @@ __all__ = ["WordFinder", "Words"]
 _BEGINNINGS = ("▁", "Ġ")
 # What stands for a space, a line feed, a tab and a carriage return in vocabularies.
 _NO_SPACES = str.maketrans("", "", "▁ĠĊĉč")
+_BEGINS, _HAS_LETTERS, _IS_WORD = 1, 2, 4
 # Up to so many tokens of a text, loops are faster than array arithmetic.
 _FEW = 256
 # What each further token of a word is multiplied by: powers of an odd number.
 _POWERS = np.uint64(0xD1B54A32D192ED03) ** np.arange(64, dtype=np.uint64)
+# The bit that tells fingerprints of several tokens from the id of one.
+_SEVERAL = np.uint64(2**63)
 
 
 class Words(NamedTuple):
@@ -34,8 +37,8 @@ class Words(NamedTuple):
     Attributes
     ----------
     prints : ndarray of shape (n_words,), uint64
-        A fingerprint of each word: the same for the same tokens, and other for others
-        but for one pair in 2 to the 64.
+        A number of each word: of one token its id, and of several a fingerprint from 2
+        to the 63 on, which differs for others but for one pair in 2 to the 63.
     offsets : ndarray of shape (n_texts + 1,), int64
         The words of text ``i`` are ``prints[offsets[i]:offsets[i + 1]]``.
     """
@@ -82,13 +85,17 @@ class WordFinder:
         begins[1:] |= ~self._has_letters[ids[:-1]]
         begins[offsets[:-1][bags.lengths > 0]] = True
         starts = np.flatnonzero(begins)
-        prints, is_word = self._prints[ids], self._is_word[ids[starts]]
+        first = ids[starts]
+        prints, is_word = first.astype(np.uint64), self._is_word[first]
         later = np.flatnonzero(~begins)
         if len(later):
             word = np.searchsorted(starts, later) - 1
             place = np.minimum(later - starts[word], len(_POWERS) - 1)
-            prints[later] *= _POWERS[place]
-            prints = np.add.reduceat(prints, starts)
+            parts = self._prints[ids[later]] * _POWERS[place]
+            is_first = np.append(True, word[1:] != word[:-1])
+            sums = np.add.reduceat(parts, np.flatnonzero(is_first))
+            word = word[is_first]
+            prints[word] = (self._prints[first[word]] + sums) | _SEVERAL
             is_word[word] = True
         n_words = np.zeros(len(ids) + 1, np.int64)
         n_words[starts + 1] = is_word
@@ -98,26 +105,32 @@ class WordFinder:
     def _prints_of_one(self, ids: list[int]) -> list[int]:
         """The words of one text, without the cost of making arrays."""
         prints = []
-        begins, has_letters, is_word, numbers = self._lists
-        word, n_later, is_whole, has_ended = 0, 0, False, True
+        roles, several = self._roles, int(_SEVERAL)
+        first, word, n_later, is_whole, has_ended = 0, 0, 0, False, True
         for i in ids:
-            if has_ended or begins[i]:
+            role = roles[i]
+            if has_ended or role & _BEGINS:
                 if is_whole:
                     prints.append(word)
-                word, n_later, is_whole = numbers[i], 0, is_word[i]
+                first = word = i
+                n_later, is_whole = 0, bool(role & _IS_WORD)
             else:
+                total = word if n_later else int(self._prints[first])
                 n_later, is_whole = min(n_later + 1, len(_POWERS) - 1), True
-                word = (word + numbers[i] * int(_POWERS[n_later])) % 2**64
-            has_ended = not has_letters[i]
+                total += int(self._prints[i]) * int(_POWERS[n_later])
+                word = total % 2**64 | several
+            has_ended = not role & _HAS_LETTERS
         if is_whole:
             prints.append(word)
         return prints
 
     @lazy
-    def _lists(self) -> tuple[list[bool], list[bool], list[bool], list[int]]:
-        roles = (self._begins, self._has_letters, self._is_word)
-        begins, has_letters, is_word = (role.tolist() for role in roles)
-        return begins, has_letters, is_word, self._prints.tolist()
+    def _roles(self) -> bytes:
+        """For each token id, what it is: few bytes, which stay in cache."""
+        roles = _BEGINS * self._begins
+        roles += _HAS_LETTERS * self._has_letters
+        roles += _IS_WORD * self._is_word
+        return roles.astype(np.uint8).tobytes()
 
 
 def _continuing_prefix(tokenizer: Tokenizer) -> str | None:

@@ -20,11 +20,19 @@ def features_of(
     embedding: StaticEmbedding, votes: WordVotes | None, texts: list[str]
 ) -> np.ndarray:
     """The embeddings of `texts`, followed by their words' votes if there are any."""
-    bags = embedding.tokenize(texts)
-    embeddings = embedding.pool(bags)
     if votes is None:
-        return embeddings
-    return np.hstack([embeddings, votes(embedding.words(bags))])
+        return embedding.encode(texts, batch_size=max(len(texts), 1))
+    out = np.empty((len(texts), embedding.n_dimensions + votes.n_outputs), np.float32)
+    _write(out, embedding, votes, texts)
+    return out
+
+
+def _write(
+    out: np.ndarray, embedding: StaticEmbedding, votes: WordVotes, texts: list[str]
+) -> None:
+    bags = embedding.tokenize(texts)
+    out[:, : embedding.n_dimensions] = embedding.pool(bags)
+    out[:, embedding.n_dimensions :] = votes(embedding.words(bags))
 
 
 def frozen_transformer(
@@ -107,8 +115,8 @@ class StaticVotesTransformer(StaticEmbeddingTransformer):
         embedding, size, shows = self.embedding, self.batch_size, bool(self.verbose)
         out = np.empty((len(texts), self._n_features_out), np.float32)
         for start in batch_starts(len(texts), size, "transform", show=shows):
-            batch = texts[start : start + size]
-            out[start : start + size] = features_of(embedding, self.votes, batch)
+            stop = start + size
+            _write(out[start:stop], embedding, self.votes, texts[start:stop])
         return out
 
     @property

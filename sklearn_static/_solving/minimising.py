@@ -17,7 +17,7 @@ __all__ = ["Calibration", "Linear", "calibrate", "fit_linear"]
 
 _MAX_ITER = 1000
 # The length of the mean loss's gradient that is left.
-_TOLERANCE = 3e-4
+_TOLERANCE = 1e-3
 # How far from the start to go at first. What is too far is taken back.
 _FIRST_STEP = 10.0
 

@@ -1,9 +1,10 @@
 """Accuracy beside every peer: the same rows, whole test sets, one fit after the other.
 
 For each data set and seed, each method is trained on the same 1,000 rows, and on those
-of SMALL also once on all rows. Records are appended to a file of JSON lines, and what
-stands there is not run again, so the program can be stopped at any time. The tables for
-the documentation are written anew at its end::
+of SMALL also once on all rows. Some methods are also trained on a few rows a class.
+Records are appended to a file of JSON lines, and what stands there is not run again, so
+the program can be stopped at any time. The tables for the documentation are written
+anew at its end::
 
     python tests/benchmarks/accuracy.py --output accuracy.jsonl --tables docs/results
 
@@ -45,6 +46,8 @@ SMALL = ("amazon_counterfactual", "bbc", "massive_scenario", "senteval_cr", "sub
 """The sets that are small enough to be trained on as a whole by every method."""
 SEEDS = (0, 1, 2)
 N_ROWS = 1000
+A_CLASS = ("1 a class", "8 a class", "16 a class", "64 a class")
+"""Few rows, as many of each class where there are so many."""
 CS = (0.1, 1.0, 10.0, 100.0, 1000.0)
 N_BINS = 15
 
@@ -76,6 +79,9 @@ METHODS: dict[str, Callable[[int], Any]] = {
     "embeddings, logistic regression": lambda seed: make_pipeline(
         StaticEmbeddingTransformer(POTION), chosen_regression()
     ),
+    "embeddings, logistic regression, C=10": lambda seed: make_pipeline(
+        StaticEmbeddingTransformer(POTION), LogisticRegression(C=10, max_iter=1000)
+    ),
     "both, logistic regression": lambda seed: make_pipeline(
         make_union(tfidf(), StaticEmbeddingTransformer(POTION)),
         LogisticRegression(C=30, max_iter=1000),
@@ -99,21 +105,30 @@ METHODS: dict[str, Callable[[int], Any]] = {
 }
 """From a seed to something with fit, predict and predict_proba."""
 
+OF_FEW_ROWS = (
+    "embeddings, logistic regression, C=10",
+    "both, logistic regression",
+    "StaticClassifier, fine-tuned",
+    "StaticClassifier",
+)
+"""Methods that are trained on a few rows a class, too."""
+
 
 def keys(methods: list[str]) -> Iterator[dict[str, Any]]:
     """What is to be run: the small training sets first."""
     for dataset in DATASETS:
         for seed in SEEDS:
             for method in methods:
-                yield {
-                    "dataset": dataset,
-                    "rows": N_ROWS,
-                    "seed": seed,
-                    "method": method,
-                }
+                yield key(dataset, N_ROWS, seed, method)
     for dataset in SMALL:
         for method in methods:
-            yield {"dataset": dataset, "rows": "all", "seed": 0, "method": method}
+            yield key(dataset, "all", 0, method)
+    for rows in A_CLASS:
+        for dataset in DATASETS:
+            for seed in SEEDS:
+                for method in methods:
+                    if method in OF_FEW_ROWS:
+                        yield key(dataset, rows, seed, method)
 
 
 def key(dataset: str, rows: int | str, seed: int, method: str) -> dict[str, Any]:
@@ -123,8 +138,7 @@ def key(dataset: str, rows: int | str, seed: int, method: str) -> dict[str, Any]
 def run(dataset: str, rows: int | str, seed: int, method: str) -> dict[str, float]:
     """The figures of one fit."""
     texts, labels = read(dataset, "train")
-    n = len(texts) if rows == "all" else int(rows)
-    chosen = np.random.default_rng(seed).permutation(len(texts))[:n]
+    chosen = sample(labels, rows, np.random.default_rng(seed))
     X, y = [texts[i] for i in chosen], [labels[i] for i in chosen]
     X_test, y_test = read(dataset, "test")
     model = METHODS[method](seed)
@@ -136,6 +150,18 @@ def run(dataset: str, rows: int | str, seed: int, method: str) -> dict[str, floa
         "seconds": seconds,
         **figures(np.asarray(model.predict_proba(X_test)), np.asarray(classes), y_test),
     }
+
+
+def sample(labels: list[Any], rows: int | str, rng: np.random.Generator) -> np.ndarray:
+    """The numbers of some rows: so many, all, or so many a class."""
+    order = rng.permutation(len(labels))
+    if isinstance(rows, int):
+        return order[:rows]
+    if rows == "all":
+        return order
+    each, classes = int(rows.split()[0]), np.asarray(labels)[order]
+    parts = [order[classes == label][:each] for label in np.unique(classes)]
+    return np.concatenate(parts)
 
 
 def figures(
@@ -165,7 +191,7 @@ def calibration_error(confidence: np.ndarray, correct: np.ndarray) -> float:
 def table(records: list[dict[str, Any]], rows: int | str, figure: str) -> str:
     """A line for each method: its mean on each data set, and over them, +- by seed."""
     methods = list(dict.fromkeys(r["method"] for r in records))
-    datasets = DATASETS if rows == N_ROWS else SMALL
+    datasets = SMALL if rows == "all" else DATASETS
     lines = [
         "| " + " | ".join(["", "mean", *datasets, "fit, seconds"]) + " |",
         "|---" + "|--:" * (len(datasets) + 2) + "|",
@@ -190,6 +216,25 @@ def table(records: list[dict[str, Any]], rows: int | str, figure: str) -> str:
     return "\n".join(lines) + "\n"
 
 
+def few_rows(records: list[dict[str, Any]]) -> str:
+    """The mean macro-F1 over all data sets and seeds, from few rows to 1,000."""
+    sizes = (*A_CLASS, N_ROWS)
+    lines = [
+        "| " + " | ".join(["", *A_CLASS, "1,000 rows"]) + " |",
+        "|---" + "|--:" * len(sizes) + "|",
+    ]
+    for method in OF_FEW_ROWS:
+        cells = [method]
+        for rows in sizes:
+            found = [
+                r["f1"] for r in records if (r["method"], r["rows"]) == (method, rows)
+            ]
+            whole = len(found) == len(DATASETS) * len(SEEDS)
+            cells.append(f"{np.mean(found):.1f}" if whole else "")
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -208,13 +253,17 @@ def main() -> None:
             with args.output.open("a", encoding="utf8") as file:
                 file.write(json.dumps(records[-1]) + "\n")
             print(records[-1], file=sys.stderr, flush=True)
-    for rows in (N_ROWS, "all"):
-        for figure in ("f1", "accuracy", "log_loss", "ece"):
-            text = table(records, rows, figure)
-            print(f"{figure}, {rows} rows\n\n{text}")
-            if args.tables is not None:
-                args.tables.mkdir(parents=True, exist_ok=True)
-                (args.tables / f"{figure}_{rows}.md").write_text(text, "utf8")
+    texts = {
+        f"{figure}_{rows}": table(records, rows, figure)
+        for rows in (N_ROWS, "all")
+        for figure in ("f1", "accuracy", "log_loss", "ece")
+    }
+    texts["few_rows"] = few_rows(records)
+    for name, text in texts.items():
+        print(f"{name}\n\n{text}")
+        if args.tables is not None:
+            args.tables.mkdir(parents=True, exist_ok=True)
+            (args.tables / f"{name}.md").write_text(text, "utf8")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What the time of encoding and of a step of training is made of, and its bounds.
+"""What the time of encoding, predicting and training is made of, and its bounds.
 
 Each part is timed alone, as the median of repetitions, and beside it what the machine
 needs at least for the bytes or the multiplications of that part: at the rate at which
@@ -10,6 +10,7 @@ on a machine that does nothing else::
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from statistics import median
 from time import perf_counter
@@ -20,7 +21,8 @@ import torch
 from reference import POTION, check_there, read
 from speed_tasks import resampled
 
-from sklearn_static import StaticEmbedding
+from sklearn_static import StaticClassifier, StaticEmbedding
+from sklearn_static._solving.design import Gram, SideBySide
 from sklearn_static._training import BagDataset, StaticModule, compact, mlp_head
 from sklearn_static._training.module import mean_embedding
 from sklearn_static._training.row_adam import RowAdam
@@ -85,6 +87,66 @@ def of_encoding(dataset: str, n: int) -> None:
     show("    at least: gather the rows", milliseconds(gather))
 
 
+def of_predicting(dataset: str, n: int) -> None:
+    texts = resampled(dataset, n)
+    model = StaticClassifier(POTION, random_state=0).fit(*read(dataset, "train"))
+    embedding, votes = model.embedding_, model.votes_
+    pipeline, lexicon = model.to_pipeline(), votes.lexicon
+    batches = [texts[i : i + 4096] for i in range(0, n, 4096)]
+    bags = [embedding.tokenize(batch) for batch in batches]
+    words = [embedding.words(bag) for bag in bags]
+    features = [pipeline[0].transform(batch) for batch in batches]
+    print(f"\npredict {n:,} texts of {dataset}: {votes}")
+    show("all", milliseconds(lambda: pipeline.predict(texts)))
+    show(
+        "tokenize",
+        milliseconds(lambda: [embedding.tokenize(batch) for batch in batches]),
+    )
+    show("pool", milliseconds(lambda: [embedding.pool(bag) for bag in bags]))
+    show("find words", milliseconds(lambda: [embedding.words(bag) for bag in bags]))
+    show("look them up", milliseconds(lambda: [lexicon.find(part) for part in words]))
+    show("    and count votes", milliseconds(lambda: [votes(part) for part in words]))
+    show("head", milliseconds(lambda: [model.head_.predict(part) for part in features]))
+
+
+def of_solving(dataset: str, n: int) -> None:
+    """Where a fit spends its time: in products of features, and beside them."""
+    texts, labels = (part[:n] for part in read(dataset, "train"))
+    embedding = StaticEmbedding.from_pretrained(POTION)
+    model = StaticClassifier(embedding, random_state=0)
+    bags = embedding.tokenize(texts)
+    calls, seconds = Counter[str](), Counter[str]()
+
+    def timed(design: type, name: str) -> None:
+        method = getattr(design, name)
+
+        def call(self: Any, argument: Any) -> Any:
+            start = perf_counter()
+            out = method(self, argument)
+            calls[name] += 1
+            seconds[name] += perf_counter() - start
+            return out
+
+        setattr(design, name, call)
+
+    print(f"\nfit {len(texts):,} texts of {dataset}")
+    show("all", milliseconds(lambda: model.fit(texts, labels), 3))
+    print(model.votes_)
+    show("tokenize", milliseconds(lambda: embedding.tokenize(texts), 3))
+    show("pool", milliseconds(lambda: embedding.pool(bags), 3))
+    show("find words", milliseconds(lambda: embedding.words(bags), 3))
+    kept = {design: dict(vars(design)) for design in (Gram, SideBySide)}
+    for design in kept:
+        timed(design, "scores")
+        timed(design, "gradient")
+    model.fit(texts, labels)
+    for design, methods in kept.items():
+        for name in ("scores", "gradient"):
+            setattr(design, name, methods[name])
+    for name, count in calls.items():
+        show(f"{count} products for {name}", 1000 * seconds[name])
+
+
 def of_training(dataset: str) -> None:
     texts, labels = read(dataset, "train")
     embedding = StaticEmbedding.from_pretrained(POTION).for_training()
@@ -139,6 +201,10 @@ def main() -> None:
     check_there(["subj", "massive_scenario", "bbc"])
     for dataset, n in (("subj", 20_000), ("massive_scenario", 20_000), ("bbc", 2_125)):
         of_encoding(dataset, n)
+    for dataset in ("subj", "massive_scenario"):
+        of_predicting(dataset, 20_000)
+    for dataset, n in (("subj", 8_000), ("massive_scenario", 11_514), ("bbc", 1_000)):
+        of_solving(dataset, n)
     for dataset in ("subj", "massive_scenario", "bbc"):
         of_training(dataset)
 

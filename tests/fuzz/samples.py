@@ -12,7 +12,7 @@ from tokenizers import (
     processors,
 )
 
-from sklearn_static import StaticEmbedding, StaticEmbeddingTransformer, StaticPipeline
+from sklearn_static import StaticEmbedding, StaticPipeline
 from sklearn_static._head import (
     ACTIVATIONS,
     Activation,
@@ -25,8 +25,11 @@ from sklearn_static._head import (
     Scale,
     mlp,
 )
+from sklearn_static._lexicon import learn
+from sklearn_static._votes import WordVotes, idf_of
 from sklearn_static.head import StaticHeadClassifier, StaticHeadRegressor
 from sklearn_static.persistence import json_bytes, tensor_bytes
+from sklearn_static.votes import frozen_transformer
 
 N_DIMENSIONS = 4
 PIECES = ["a", "b", "c", "ab", "bc", "é", "中", "1", "-", "fox"]
@@ -140,11 +143,22 @@ HEADS = {
         _perceptron(3), np.arange(3), multilabel=True, threshold=0.3
     ),
     "values": StaticHeadRegressor(_every_layer(2)),
+    "votes": StaticHeadClassifier(
+        mlp([Linear(_random(3, N_DIMENSIONS + 3), _random(3))]), np.arange(3)
+    ),
 }
 
 
+def _votes(embedding: StaticEmbedding) -> WordVotes:
+    texts = ["fox ab cc", "ab cc fox", "fox ab", "bc"]
+    lexicon, df = learn(embedding.words(embedding.tokenize(texts)), 100)
+    return WordVotes(lexicon, idf_of(df, len(texts)), _random(len(lexicon), 3))
+
+
 def _files(table: str, head: str) -> dict[str, bytes]:
-    transformer = StaticEmbeddingTransformer(TABLES[table])
+    embedding = TABLES[table]
+    votes = _votes(embedding) if head == "votes" else None
+    transformer = frozen_transformer(embedding, votes, {})
     steps = [("embedding", transformer), ("head", HEADS[head])]
     return StaticPipeline(steps).to_files()
 
@@ -157,6 +171,7 @@ FOLDERS = {
         ("BPE of bytes", "numbers"),
         ("BPE of words", "values"),
         ("WordLevel", "classes"),
+        ("WordPiece", "votes"),
     ]
 }
 """The files of saved pipelines, by name, of every kind of tokenizer and of head."""

@@ -17,7 +17,7 @@ from ._validation import check_embeddings
 __all__ = ["StaticHeadClassifier", "StaticHeadRegressor", "of_texts"]
 
 # Hidden layers are wide: those of all texts at once would outweigh the embeddings.
-_BATCH = 4096
+_BATCH = 8192
 
 
 def of_texts(

@@ -5,13 +5,15 @@ needs at least for the bytes or the multiplications of that part: at the rate at
 numpy copies a large array, gathers rows of the table, and multiplies matrices. Run it
 on a machine that does nothing else::
 
-    python tests/benchmarks/parts.py
+    python tests/benchmarks/parts.py --tables docs/results
 """
 
 from __future__ import annotations
 
+import argparse
 from collections import Counter
 from collections.abc import Callable
+from pathlib import Path
 from statistics import median
 from time import perf_counter
 from typing import Any
@@ -28,6 +30,7 @@ from sklearn_static._training.module import mean_embedding
 from sklearn_static._training.row_adam import RowAdam
 
 BATCH_SIZE, HIDDEN = 64, 512
+SAID: list[str] = []
 
 
 def milliseconds(function: Callable[[], Any], n: int = 7) -> float:
@@ -79,7 +82,7 @@ def of_encoding(dataset: str, n: int) -> None:
                 ids = bag.ids[start : start + len(out)]
                 np.take(embedding.vectors, ids, 0, out[: len(ids)], mode="clip")
 
-    print(f"\nencode {n:,} texts of {dataset}: {n_tokens:,} tokens, {n_bytes:,} bytes")
+    say(f"\nencode {n:,} texts of {dataset}: {n_tokens:,} tokens, {n_bytes:,} bytes")
     show("all", milliseconds(lambda: embedding.encode(texts)))
     show("tokenize", milliseconds(lambda: [tokenizer(batch) for batch in batches]))
     show("    at least: copy the texts", n_bytes / copy_rate())
@@ -96,7 +99,7 @@ def of_predicting(dataset: str, n: int) -> None:
     bags = [embedding.tokenize(batch) for batch in batches]
     words = [embedding.words(bag) for bag in bags]
     features = [pipeline[0].transform(batch) for batch in batches]
-    print(f"\npredict {n:,} texts of {dataset}: {votes}")
+    say(f"\npredict {n:,} texts of {dataset}: {votes}")
     show("all", milliseconds(lambda: pipeline.predict(texts)))
     show(
         "tokenize",
@@ -129,9 +132,9 @@ def of_solving(dataset: str, n: int) -> None:
 
         setattr(design, name, call)
 
-    print(f"\nfit {len(texts):,} texts of {dataset}")
+    say(f"\nfit {len(texts):,} texts of {dataset}")
     show("all", milliseconds(lambda: model.fit(texts, labels), 3))
-    print(model.votes_)
+    say(model.votes_)
     show("tokenize", milliseconds(lambda: embedding.tokenize(texts), 3))
     show("pool", milliseconds(lambda: embedding.pool(bags), 3))
     show("find words", milliseconds(lambda: embedding.words(bags), 3))
@@ -178,11 +181,11 @@ def of_training(dataset: str) -> None:
     moved = len(inputs["ids"].unique())
     size = 4 * embedding.n_dimensions
     products = sum(p.numel() for p in head.parameters()) * BATCH_SIZE
-    print(
+    say(
         f"\na step on {BATCH_SIZE} texts of {dataset}: {len(inputs['ids']):,} tokens, "
         f"{moved:,} of {len(rows):,} rows"
     )
-    print(f"{operations(step)} operations of torch")
+    say(f"{operations(step)} operations of torch")
     show("all", milliseconds(step, 50))
     show("the head, there and back", milliseconds(of_head, 50))
     show("    at least: three matrix products", 3 * products / product_rate())
@@ -194,10 +197,20 @@ def of_training(dataset: str) -> None:
 
 
 def show(what: str, time: float) -> None:
-    print(f"{what:36s}{time:9.3f} ms")
+    say(f"{what:36s}{time:9.3f} ms")
+
+
+def say(line: Any) -> None:
+    print(line, flush=True)
+    SAID.append(str(line))
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--tables", type=Path, help="also write to this folder")
+    args = parser.parse_args()
     check_there(["subj", "massive_scenario", "bbc"])
     for dataset, n in (("subj", 20_000), ("massive_scenario", 20_000), ("bbc", 2_125)):
         of_encoding(dataset, n)
@@ -207,6 +220,9 @@ def main() -> None:
         of_solving(dataset, n)
     for dataset in ("subj", "massive_scenario", "bbc"):
         of_training(dataset)
+    if args.tables is not None:
+        text = "\n".join(["```text", *SAID, "```"]).replace("```text\n\n", "```text\n")
+        (args.tables / "parts.md").write_text(text + "\n", "utf8")
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 Training curves
 ===============
 
-What early stopping saw: ``history_`` has a record for each epoch of a fit.
+What early stopping saw: ``history_`` has a record for each epoch of fine-tuning.
 """
 
 # %%
@@ -24,13 +24,14 @@ print(f"{y_train[0]}: {X_train[0]}")
 # Two fits
 # --------
 #
-# The same model with all of it trained, and with the token vectors left as they are.
+# The same network with all of it trained, and with the token vectors left as they are.
+# ``solver="adam"`` fine-tunes; the default solver has no epochs.
 
 from sklearn_static import StaticClassifier, StaticEmbedding
 
 embedding = StaticEmbedding.from_pretrained("default")
 fits = {
-    "table and head": StaticClassifier(embedding, random_state=0),
+    "table and head": StaticClassifier(embedding, solver="adam", random_state=0),
     "head only": StaticClassifier(embedding, freeze_embedding=True, random_state=0),
 }
 for name, classifier in fits.items():

@@ -23,8 +23,9 @@ X_train, X_test, y_train, y_test = train_test_split(
 # --------
 #
 # A layer normalisation, then a residual block with dropout, then a linear layer.
-# Importing torch at the top is fine in a script that trains. The frozen pipeline does
-# not need it.
+# A classifier with a head of its own is fine-tuned, and so is the perceptron beside it,
+# by ``solver="adam"``. Importing torch at the top is fine in a script that trains so.
+# The frozen pipeline does not need it.
 
 from torch import nn
 
@@ -45,7 +46,9 @@ class ResidualHead(StaticClassifier):
 
 embedding = StaticEmbedding.from_pretrained("default")
 classifiers = {
-    "perceptron": StaticClassifier(embedding, dropout=0.3, random_state=0),
+    "perceptron": StaticClassifier(
+        embedding, solver="adam", dropout=0.3, random_state=0
+    ),
     "residual": ResidualHead(embedding, dropout=0.3, random_state=0),
 }
 for name, classifier in classifiers.items():

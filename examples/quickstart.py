@@ -39,7 +39,7 @@ def quickstart(texts: list[str], labels: list[str], folder: Path) -> None:
     )
     print(f"{len(X_train)} training texts, {len(X_test)} test texts\n")
 
-    # Fine-tune the bundled token vectors and a small network on top of them.
+    # Solve for a linear head on the bundled token vectors, beside votes of words.
     classifier = StaticClassifier(random_state=0)
     baseline = make_pipeline(TfidfVectorizer(), LogisticRegression(max_iter=1000))
     for name, estimator in {
@@ -52,7 +52,7 @@ def quickstart(texts: list[str], labels: list[str], folder: Path) -> None:
         accuracy = estimator.score(X_test, y_test)
         print(f"{name:30} test accuracy {accuracy:.3f}, trained in {seconds:.1f} s")
 
-    # Freeze what was learned into a pipeline that needs no torch, and save it.
+    # Freeze what was learned into a pipeline, and save it as a folder.
     classifier.to_pipeline().save_pretrained(folder)
 
     # Load it, here or on another machine, and predict.

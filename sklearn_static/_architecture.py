@@ -180,12 +180,8 @@ class Architecture:
         Returns
         -------
         train, valid : ndarray of int64
-            Row numbers.
-
-        Raises
-        ------
-        ValueError
-            If there are too few rows.
+            Row numbers. If there are none to watch, training is as without early
+            stopping.
         """
         classes = y if y.ndim == 1 else np.zeros(len(y), np.int64)
         return split_rows(classes, self.validation_fraction, random_state)

@@ -218,7 +218,7 @@ class StaticModelBase(StampedMixin, Architecture, CallbackSupportMixin, BaseEsti
         if given is not None or not self.early_stopping:
             return examples, given
         train, valid = self.train_test_split(examples.texts, examples.y, random_state)
-        return examples.take(train), examples.take(valid)
+        return examples.take(train), examples.take(valid) if len(valid) else None
 
     def _given_validation(self, validation: Data, targets: Targets) -> Examples | None:
         """The examples in X_val, y_val and sample_weight_val, if any are there."""

@@ -27,24 +27,13 @@ def split_rows(
     Returns
     -------
     train, valid : ndarray of int64
-        Row numbers, ascending.
-
-    Raises
-    ------
-    ValueError
-        If no class can spare a row.
+        Row numbers, ascending. None to validate on if no class can spare a row.
     """
     n_rows = len(numbers)
     shuffled = random_state.permutation(n_rows)
     _, first_of_class = np.unique(numbers[shuffled], return_index=True)
     spare = np.delete(shuffled, first_of_class)
     n_valid = min(int(np.ceil(validation_fraction * n_rows)), len(spare))
-    if n_valid == 0:
-        raise ValueError(
-            f"{n_rows} rows of {len(first_of_class)} classes are too few rows to split "
-            "off a validation set: each class needs one to train on. Give more, pass "
-            "X_val and y_val, or set early_stopping=False."
-        )
     valid = spare
     if n_valid < len(spare):
         strata = numbers[spare]

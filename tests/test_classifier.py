@@ -360,7 +360,6 @@ def test_predict_before_fit_is_refused():
         (np.full((2, 2), "a"), ["a", "b"], ValueError, r"\(2, 2\)"),
         (["a", "b", "c"], ["a", "b"], ValueError, "inconsistent numbers of samples"),
         (["a", "b"], ["a", "a"], ValueError, "one class only"),
-        (["a", "b"], ["a", "b"], ValueError, "too few rows"),
         (["a", "b"], None, ValueError, "requires y to be passed"),
         (["a", "b"], [0.5, 1.5], ValueError, "Unknown label type"),
         (["a", "b"], [["a"], ["b", "c"]], ValueError, "MultiLabelBinarizer"),
@@ -371,6 +370,13 @@ def test_predict_before_fit_is_refused():
 def test_bad_data_is_refused_with_a_reason(texts, labels, error, match):
     with pytest.raises(error, match=match):
         make().fit(texts, labels)
+
+
+def test_one_text_of_each_class_is_trained_on_without_validation():
+    model = make(max_epochs=5).fit(X[:2], y[:2])
+    assert len(set(y[:2])) == 2
+    assert model.validation_scores_ is None
+    assert (model.predict(X[:2]) == y[:2]).all()
 
 
 @pytest.mark.parametrize(

@@ -207,9 +207,9 @@ def table(records: list[dict[str, Any]], rows: int | str, figure: str) -> str:
             continue
         values = np.array([[found[d, s][figure] for s in seeds] for d in datasets])
         means = values.mean(axis=0)
-        spread = f" ± {means.std(ddof=1):.1f}" if len(seeds) > 1 else ""
-        seconds = np.median([r["seconds"] for r in found.values()])
         digits = 3 if figure == "log_loss" else 1
+        spread = f" ± {means.std(ddof=1):.{digits}f}" if len(seeds) > 1 else ""
+        seconds = np.median([r["seconds"] for r in found.values()])
         cells = [f"{value:.{digits}f}" for value in values.mean(axis=1)]
         mean = f"{means.mean():.{digits}f}{spread}"
         lines.append("| " + " | ".join([method, mean, *cells, f"{seconds:.1f}"]) + " |")

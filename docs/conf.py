@@ -15,7 +15,7 @@ extensions = [
     "sphinx.ext.doctest",
     "sphinx_gallery.gen_gallery",
 ]
-exclude_patterns = ["_build"]
+exclude_patterns = ["_build", "results/*"]
 templates_path = ["_templates"]
 
 html_theme = "pydata_sphinx_theme"

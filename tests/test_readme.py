@@ -4,10 +4,6 @@ import ast
 import re
 from pathlib import Path
 
-import pytest
-
-pytest.importorskip("torch", reason="the README trains")
-
 README = Path(__file__).parents[1] / "README.md"
 BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 

@@ -1,7 +1,8 @@
 """Accuracy beside every peer: the same rows, whole test sets, one fit after the other.
 
 For each data set and seed, each method is trained on the same 1,000 rows, and on those
-of SMALL also once on all rows. Some methods are also trained on a few rows a class.
+of SMALL also once on all rows. Some methods are also trained on a few rows a class, on
+many classes, on wrong labels and on classes of very different sizes.
 Records are appended to a file of JSON lines, and what stands there is not run again, so
 the program can be stopped at any time. The tables for the documentation are written
 anew at its end::
@@ -48,6 +49,12 @@ SEEDS = (0, 1, 2)
 N_ROWS = 1000
 A_CLASS = ("1 a class", "8 a class", "16 a class", "64 a class")
 """Few rows, as many of each class where there are so many."""
+MANY_CLASSES = "banking77"
+"""A set of 77 classes, which no mean includes."""
+WRONG = "1,000, a fifth wrong"
+"""As many rows as before, of which every fifth has the label of another class."""
+UNEQUAL = "500 of one class, 20 of each other"
+ODD = (WRONG, UNEQUAL)
 CS = (0.1, 1.0, 10.0, 100.0, 1000.0)
 N_BINS = 15
 
@@ -113,6 +120,9 @@ OF_FEW_ROWS = (
 )
 """Methods that are trained on a few rows a class, too."""
 
+OF_ODD_ROWS = (*OF_FEW_ROWS, "StaticClassifier, balanced")
+"""Methods that are trained on many classes and on odd rows, too."""
+
 
 def keys(methods: list[str]) -> Iterator[dict[str, Any]]:
     """What is to be run: the small training sets first."""
@@ -129,6 +139,14 @@ def keys(methods: list[str]) -> Iterator[dict[str, Any]]:
                 for method in methods:
                     if method in OF_FEW_ROWS:
                         yield key(dataset, rows, seed, method)
+    for dataset, rows in (
+        *((MANY_CLASSES, rows) for rows in (N_ROWS, "all")),
+        *((dataset, rows) for rows in ODD for dataset in DATASETS),
+    ):
+        for seed in SEEDS if rows != "all" else SEEDS[:1]:
+            for method in methods:
+                if method in OF_ODD_ROWS:
+                    yield key(dataset, rows, seed, method)
 
 
 def key(dataset: str, rows: int | str, seed: int, method: str) -> dict[str, Any]:
@@ -138,8 +156,11 @@ def key(dataset: str, rows: int | str, seed: int, method: str) -> dict[str, Any]
 def run(dataset: str, rows: int | str, seed: int, method: str) -> dict[str, float]:
     """The figures of one fit."""
     texts, labels = read(dataset, "train")
-    chosen = sample(labels, rows, np.random.default_rng(seed))
+    rng = np.random.default_rng(seed)
+    chosen = sample(labels, rows, rng)
     X, y = [texts[i] for i in chosen], [labels[i] for i in chosen]
+    if rows == WRONG:
+        y = partly_wrong(y, rng)
     X_test, y_test = read(dataset, "test")
     model = METHODS[method](seed)
     start = perf_counter()
@@ -153,15 +174,31 @@ def run(dataset: str, rows: int | str, seed: int, method: str) -> dict[str, floa
 
 
 def sample(labels: list[Any], rows: int | str, rng: np.random.Generator) -> np.ndarray:
-    """The numbers of some rows: so many, all, or so many a class."""
+    """The numbers of some rows: so many, all, or so many of each class."""
     order = rng.permutation(len(labels))
+    if rows == WRONG:
+        rows = N_ROWS
     if isinstance(rows, int):
         return order[:rows]
     if rows == "all":
         return order
-    each, classes = int(rows.split()[0]), np.asarray(labels)[order]
-    parts = [order[classes == label][:each] for label in np.unique(classes)]
+    classes = np.asarray(labels)[order]
+    names, counts = np.unique(classes, return_counts=True)
+    if rows == UNEQUAL:
+        each = np.where(np.arange(len(names)) == counts.argmax(), 500, 20)
+    else:
+        each = np.full(len(names), int(rows.split()[0]))
+    parts = [order[classes == name][:n] for name, n in zip(names, each, strict=True)]
     return np.concatenate(parts)
+
+
+def partly_wrong(y: list[Any], rng: np.random.Generator) -> list[Any]:
+    """The labels, a fifth of them moved to another class, each as likely."""
+    classes, numbers = np.unique(y, return_inverse=True)
+    moved = rng.permutation(len(y))[: len(y) // 5]
+    steps = rng.integers(1, len(classes), len(moved))
+    numbers[moved] = (numbers[moved] + steps) % len(classes)
+    return classes[numbers].tolist()
 
 
 def figures(
@@ -200,7 +237,7 @@ def table(records: list[dict[str, Any]], rows: int | str, figure: str) -> str:
         found = {
             (r["dataset"], r["seed"]): r
             for r in records
-            if (r["method"], r["rows"]) == (method, rows)
+            if (r["method"], r["rows"]) == (method, rows) and r["dataset"] in datasets
         }
         seeds = sorted({seed for _, seed in found})
         if len(found) < len(datasets) * len(seeds) or not seeds:
@@ -227,9 +264,38 @@ def few_rows(records: list[dict[str, Any]]) -> str:
         cells = [method]
         for rows in sizes:
             found = [
-                r["f1"] for r in records if (r["method"], r["rows"]) == (method, rows)
+                r["f1"]
+                for r in records
+                if (r["method"], r["rows"]) == (method, rows)
+                and r["dataset"] in DATASETS
             ]
             whole = len(found) == len(DATASETS) * len(SEEDS)
+            cells.append(f"{np.mean(found):.1f}" if whole else "")
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def odd_rows(records: list[dict[str, Any]]) -> str:
+    """The mean macro-F1 of many classes, of wrong labels and of unequal classes."""
+    columns = {
+        f"{MANY_CLASSES}, 1,000 rows": ((MANY_CLASSES,), N_ROWS, SEEDS),
+        f"{MANY_CLASSES}, all rows": ((MANY_CLASSES,), "all", SEEDS[:1]),
+        **{rows: (DATASETS, rows, SEEDS) for rows in ODD},
+    }
+    lines = [
+        "| " + " | ".join(["", *columns]) + " |",
+        "|---" + "|--:" * len(columns) + "|",
+    ]
+    for method in OF_ODD_ROWS:
+        cells = [method]
+        for datasets, rows, seeds in columns.values():
+            found = [
+                r["f1"]
+                for r in records
+                if (r["method"], r["rows"]) == (method, rows)
+                and r["dataset"] in datasets
+            ]
+            whole = len(found) == len(datasets) * len(seeds)
             cells.append(f"{np.mean(found):.1f}" if whole else "")
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"
@@ -243,7 +309,7 @@ def main() -> None:
     parser.add_argument("--tables", type=Path, help="also write tables to this folder")
     parser.add_argument("--methods", nargs="*", default=list(METHODS), choices=METHODS)
     args = parser.parse_args()
-    check_there(list(DATASETS))
+    check_there([*DATASETS, MANY_CLASSES])
     done = args.output.read_text("utf8") if args.output.is_file() else ""
     records = [json.loads(line) for line in done.splitlines()]
     known = [key(r["dataset"], r["rows"], r["seed"], r["method"]) for r in records]
@@ -259,6 +325,7 @@ def main() -> None:
         for figure in ("f1", "accuracy", "log_loss", "ece")
     }
     texts["few_rows"] = few_rows(records)
+    texts["odd_rows"] = odd_rows(records)
     for name, text in texts.items():
         print(f"{name}\n\n{text}")
         if args.tables is not None:

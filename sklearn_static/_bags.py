@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import chain
+from itertools import chain, pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -53,6 +53,11 @@ class TokenBags(NamedTuple):
         """Number of tokens of each text, of shape (n_texts,)."""
         return self.offsets[1:] - self.offsets[:-1]
 
+    def rows_of_bytes(self) -> list[bytes]:
+        """The ids of each text, the bytes of int32."""
+        data, ends = self.ids.tobytes(), (self.offsets * self.ids.itemsize).tolist()
+        return [data[start:end] for start, end in pairwise(ends)]
+
     def take(self, index: np.ndarray) -> TokenBags:
         """The bags at `index`, an array of int."""
         lengths = self.lengths[index]
@@ -68,8 +73,10 @@ class TokenBags(NamedTuple):
 
     def truncate(self, max_length: int) -> TokenBags:
         """Only the first `max_length` tokens of each text."""
+        if len(self.ids) <= max_length:
+            return self
         lengths = self.lengths
-        if not len(lengths) or lengths.max() <= max_length:
+        if lengths.max() <= max_length:
             return self
         lengths = np.minimum(lengths, max_length)
         return TokenBags.from_lengths(

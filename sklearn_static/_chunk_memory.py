@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from itertools import chain, pairwise
+from itertools import accumulate, chain
 from sys import getsizeof
 from typing import Any
 
@@ -16,7 +16,7 @@ __all__ = ["ChunkMemory"]
 # Beyond the objects themselves: a place in the dict, and what allocating rounds up.
 _ENTRY_BYTES = 80
 
-Tokenize = Callable[[Sequence[str]], TokenBags]
+RowsOf = Callable[[Sequence[str]], list[bytes]]
 
 
 class ChunkMemory:
@@ -37,17 +37,25 @@ class ChunkMemory:
         self._rows: dict[str, bytes] = {}
         self.n_bytes = 0
 
-    def bags(self, texts: Sequence[str], tokenize: Tokenize) -> TokenBags:
-        """The tokens of `texts`, whose new chunks are learned from `tokenize`."""
+    def bags(self, texts: Sequence[str], rows_of: RowsOf) -> TokenBags:
+        """The tokens of `texts`.
+
+        Parameters
+        ----------
+        texts : sequence of str
+        rows_of : callable
+            From chunks that are new to the token ids of each, the bytes of int32.
+        """
         rows: list[Any] = [self._row(text) for text in texts]
         new = [i for i, row in enumerate(rows) if row is None]
         if new:
-            self._learn([texts[i] for i in new], tokenize)
+            self._learn([texts[i] for i in new], rows_of)
             for i in new:
                 rows[i] = self._row(texts[i])
         ids = np.frombuffer(bytearray().join(rows), np.int32)
-        n_bytes = np.fromiter(map(len, rows), np.int64, len(rows))
-        return TokenBags.from_lengths(ids, n_bytes // ids.itemsize)
+        ends = accumulate(map(len, rows), initial=0)
+        n_bytes = np.fromiter(ends, np.int64, len(rows) + 1)
+        return TokenBags(ids, n_bytes // ids.itemsize)
 
     def _row(self, text: str) -> bytes | None:
         """The ids of a text's tokens, one after the other; None if a chunk is new."""
@@ -56,12 +64,10 @@ class ChunkMemory:
         except KeyError:
             return None
 
-    def _learn(self, texts: Sequence[str], tokenize: Tokenize) -> None:
+    def _learn(self, texts: Sequence[str], rows_of: RowsOf) -> None:
         chunks = dict.fromkeys(" ".join(texts).split(" "))
         new = [chunk for chunk in chunks if chunk not in self._rows]
-        ids, offsets = tokenize(new)
-        data, ends = ids.tobytes(), (offsets * ids.itemsize).tolist()
-        rows = [data[start:end] for start, end in pairwise(ends)]
+        rows = rows_of(new)
         n_bytes = sum(map(getsizeof, chain(new, rows))) + _ENTRY_BYTES * len(new)
         self.n_bytes += n_bytes
         self._rows.update(zip(new, rows, strict=True))

@@ -20,6 +20,7 @@ forgotten.
 from __future__ import annotations
 
 import json
+from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from numbers import Integral
 from string import printable
@@ -148,18 +149,21 @@ class BagTokenizer:
         return self._from_memory(texts)
 
     def _from_memory(self, texts: Sequence[str]) -> TokenBags:
-        bags = self._memory.bags(texts, self._tokenize_chunks)
+        bags = self._memory.bags(texts, self._rows_of_chunks)
         if self._memory.n_bytes > _MEMORY_BUDGET:
             self._memory = ChunkMemory()
         return bags
 
-    def _tokenize_chunks(self, chunks: Sequence[str]) -> TokenBags:
+    def _rows_of_chunks(self, chunks: Sequence[str]) -> list[bytes]:
+        """The token ids of each chunk, as a memory keeps them."""
         arrays = self._word_piece
         if arrays is None:
-            return self._tokenize(chunks)
+            return self._tokenize(chunks).rows_of_bytes()
         if len(chunks) >= _MANY_CHUNKS:
-            return arrays(chunks, self._tokenize)
-        return TokenBags.from_rows(arrays.few(chunks, self._ids_of_each))
+            return arrays(chunks, self._tokenize).rows_of_bytes()
+        return [
+            array("i", ids).tobytes() for ids in arrays.few(chunks, self._ids_of_each)
+        ]
 
     def _tokenize(self, texts: Sequence[str]) -> TokenBags:
         return tokenize(self.tokenizer, texts)

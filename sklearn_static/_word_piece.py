@@ -15,6 +15,7 @@ References
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Any, NamedTuple
@@ -36,6 +37,7 @@ _SPACE, _LETTER, _MARK, _OTHER = range(4)
 _SPACES = b" \t\n\r"
 _AS_IT_IS = bytes(range(256))
 _LOWER = _AS_IT_IS.lower()
+_WORD_OR_MARK = re.compile(r"[A-Za-z0-9]+|[^A-Za-z0-9\s]")
 _NONE = np.int32(-1)
 
 Tokenize = Callable[[Sequence[str]], TokenBags]
@@ -75,17 +77,15 @@ class AsciiWordPiece:
 
     def __init__(self, tokenizer: Tokenizer, vocabulary: Mapping[str, int]) -> None:
         model: Any = tokenizer.model
-        prefix = model.continuing_subword_prefix
+        self._prefix = model.continuing_subword_prefix
         self._first, self._later = _word_tables(
-            _of_model(tokenizer, vocabulary), prefix
+            _of_model(tokenizer, vocabulary), self._prefix
         )
         self._only_unknown = np.full(MAX_BYTES, _NONE)
         self._only_unknown[0] = vocabulary[model.unk_token]
         self._max_bytes = min(MAX_BYTES, model.max_input_chars_per_word)
         self._case = _LOWER if tokenizer.normalizer.lowercase else _AS_IT_IS
-        firsts = _first_characters_of_added_tokens(tokenizer)
-        self._kinds = _kinds_of_bytes(firsts)
-        self._has_plain_letters = not any(map(str.isalnum, firsts))
+        self._kinds = _kinds_of_bytes(_first_characters_of_added_tokens(tokenizer))
         self._model = model
 
     @staticmethod
@@ -122,25 +122,40 @@ class AsciiWordPiece:
         Parameters
         ----------
         chunks : sequence of str
-            Without white space.
+            Without spaces.
         ids_of_others : callable
-            From chunks that are no word in the vocabulary to the ids of each.
+            From chunks that are left to it to the ids of each.
         """
-        ids = [self._whole_word(chunk) for chunk in chunks]
+        ids = [self._ids_of_chunk(chunk) for chunk in chunks]
         others = [chunk for chunk, i in zip(chunks, ids, strict=True) if i is None]
         parts = iter(ids_of_others(others) if others else [])
-        return [next(parts) if i is None else [i] for i in ids]
+        return [next(parts) if i is None else i for i in ids]
 
-    def _whole_word(self, chunk: str) -> int | None:
-        """The id of a chunk that is a word in the vocabulary; None for any other."""
-        if not (chunk.isalnum() and chunk.isascii() and self._has_plain_letters):
+    def _ids_of_chunk(self, chunk: str) -> list[int] | None:
+        """The token ids of a chunk; None if it is left to others."""
+        if not chunk.isascii():
             return None
-        if len(chunk) > self._max_bytes:
+        data = chunk.encode()
+        if _OTHER in data.translate(self._kinds):
             return None
-        found: int | None = self._model.token_to_id(
-            chunk.lower() if self._case == _LOWER else chunk
-        )
-        return found
+        units = _WORD_OR_MARK.findall(data.translate(self._case).decode())
+        if max(map(len, units), default=0) > self._max_bytes:
+            return None
+        return [i for unit in units for i in self._ids_of_unit(unit)]
+
+    def _ids_of_unit(self, unit: str) -> list[int]:
+        """The pieces of a word or mark: from the left, the longest that there are."""
+        ids, start, prefix = [], 0, ""
+        while start < len(unit):
+            for stop in range(len(unit), start, -1):
+                found = self._model.token_to_id(prefix + unit[start:stop])
+                if found is not None:
+                    break
+            else:
+                return self._only_unknown[:1].tolist()
+            ids.append(found)
+            start, prefix = stop, self._prefix
+        return ids
 
     def _bags(self, texts: Sequence[str], tokenize_others: Tokenize) -> TokenBags:
         encoded = [text.encode("utf-8", "surrogatepass") for text in texts]

@@ -349,10 +349,10 @@ class StaticEmbedding(FolderMixin):
         -------
         embeddings : ndarray of shape (n_texts, n_dimensions), float32
         """
-        rows, weights = self.rows(bags)
-        if self.mapping is None:
-            weights = None
-        return pool(rows, self._matrix, weights=weights, normalize=self.normalize)
+        weights = None
+        if self.mapping is not None:
+            bags, weights = self.rows(bags)
+        return pool(bags, self._matrix, weights=weights, normalize=self.normalize)
 
     def words(self, bags: TokenBags) -> Words:
         """The words that the tokens of texts make up, without punctuation.

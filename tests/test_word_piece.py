@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 from tokenizers import AddedToken, Tokenizer, models, normalizers, pre_tokenizers
 
-from sklearn_static import _packed_words, _word_piece
+from sklearn_static import _packed_words, _tokens, _word_piece
 from sklearn_static._tokens import tokenize
 from sklearn_static._word_piece import AsciiWordPiece
 
@@ -64,11 +64,10 @@ def word_piece_of(tokenizer):
 
 
 def assert_same(tokenizer, texts):
-    library = partial(tokenize, tokenizer)
-    actual, expected = (
-        AsciiWordPiece(tokenizer, tokenizer.get_vocab())(texts, library),
-        library(texts),
-    )
+    library, word_piece = partial(tokenize, tokenizer), word_piece_of(tokenizer)
+    actual, expected = word_piece(texts, library), library(texts)
+    ids_of_each = partial(_tokens.ids_of_each, tokenizer)
+    assert word_piece.few(texts, ids_of_each) == ids_of_each(texts)
     assert_array_equal(actual.ids, expected.ids)
     assert_array_equal(actual.offsets, expected.offsets)
     assert actual.ids.dtype == np.int32
@@ -116,14 +115,21 @@ def test_batches_are_those_of_the_whole(monkeypatch):
 
 
 def left_to_others(tokenizer, texts):
-    """What arrays do not deal with."""
-    left = []
+    """What arrays do not deal with, nor what there is for a few chunks."""
+    left, left_of_few = [], []
 
     def others(chunks):
         left.extend(chunks)
         return tokenize(tokenizer, chunks)
 
-    word_piece_of(tokenizer)(texts, others)
+    def others_of_few(chunks):
+        left_of_few.extend(chunks)
+        return _tokens.ids_of_each(tokenizer, chunks)
+
+    word_piece = word_piece_of(tokenizer)
+    word_piece(texts, others)
+    word_piece.few(" ".join(texts).split(), others_of_few)
+    assert left_of_few == left or left == texts
     return left
 
 

@@ -11,7 +11,7 @@ from ._lazy import lazy
 from ._packed_words import Numbers, WordTable
 from ._words import Words
 
-__all__ = ["Learned", "Lexicon", "learn"]
+__all__ = ["Learned", "Lexicon", "learn", "pair_codes"]
 
 _MIN_PAIR_DF = 2
 # No vocabulary has so many; greater ids would be looked up as other words are.
@@ -26,10 +26,11 @@ class Lexicon:
     Parameters
     ----------
     words : ndarray of shape (n_words,), uint64
-        Distinct words, as :class:`Words` has them, whose numbers they are in order.
+        Distinct words, as :class:`Words` has them, in ascending order, which numbers
+        them.
     pairs : ndarray of shape (n_pairs, 2), int32
         The numbers of two words, the first of which stands before the second. Their
-        own numbers follow the words'.
+        own numbers follow the words'. In ascending order.
     """
 
     def __init__(self, words: np.ndarray, pairs: np.ndarray) -> None:
@@ -56,7 +57,7 @@ class Lexicon:
         at = _second_words(words.offsets, len(words.prints))
         pairs = np.stack([numbers[at - 1, 0], numbers[at, 0]], axis=1)
         known = np.flatnonzero((pairs >= 0).all(axis=1))
-        codes = _pair_codes(pairs[known], len(self.words))
+        codes = pair_codes(pairs[known], len(self.words))
         numbers[at[known], 1] = self._pair_table.find(Numbers(codes))
         bags = TokenBags(numbers.ravel(), 2 * words.offsets)
         return bags.where(bags.ids >= 0)
@@ -100,7 +101,7 @@ class Lexicon:
         n_words, of_ids = len(self.words), self._of_ids
         others = np.flatnonzero(self.words >= np.uint64(len(of_ids)))
         words = dict(zip(self.words[others].tolist(), others.tolist(), strict=True))
-        codes = _pair_codes(self.pairs, n_words).tolist()
+        codes = pair_codes(self.pairs, n_words).tolist()
         pairs = dict(zip(codes, range(n_words, len(self)), strict=True))
         return memoryview(of_ids), words, pairs
 
@@ -111,7 +112,7 @@ class Lexicon:
 
     @lazy
     def _pair_table(self) -> WordTable:
-        codes = _pair_codes(self.pairs, len(self.words))
+        codes = pair_codes(self.pairs, len(self.words))
         numbers = np.arange(len(self.words), len(self), dtype=np.int32)
         return WordTable(Numbers(codes), numbers)
 
@@ -150,7 +151,7 @@ def learn(words: Words, max_features: int) -> Learned:
     at = _second_words(offsets, len(prints))
     at = at[(numbers[at - 1] >= 0) & (numbers[at] >= 0)]
     pairs = np.stack([numbers[at - 1], numbers[at]], axis=1)
-    codes, inverse = np.unique(_pair_codes(pairs, len(kept)), return_inverse=True)
+    codes, inverse = np.unique(pair_codes(pairs, len(kept)), return_inverse=True)
     pair_df = _document_frequencies(inverse, text[at], len(codes))
     pair_df[pair_df < _MIN_PAIR_DF] = 0
     kept_pairs = _most_frequent(pair_df, max_features - len(kept))
@@ -166,8 +167,8 @@ def _second_words(offsets: np.ndarray, n_words: int) -> np.ndarray:
     return np.flatnonzero(has_one_before)
 
 
-def _pair_codes(pairs: np.ndarray, n_words: int) -> np.ndarray:
-    """One number for each pair of the numbers of words."""
+def pair_codes(pairs: np.ndarray, n_words: int) -> np.ndarray:
+    """One number for each pair of the numbers of words, in the order of the pairs."""
     first, second = pairs.T.astype(np.uint64)
     codes: np.ndarray = first * np.uint64(n_words) + second
     return codes

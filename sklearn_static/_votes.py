@@ -16,7 +16,7 @@ from scipy.sparse import csr_array
 
 from ._bags import TokenBags
 from ._lazy import lazy
-from ._lexicon import Lexicon
+from ._lexicon import Lexicon, pair_codes
 from ._pooling import summed
 from ._stamps import checked, stamped
 from ._words import Words
@@ -128,9 +128,12 @@ class WordVotes:
         _checked(tensors, "votes.weight", "float32", (n_features, None))
         if len(pairs) and not (pairs.min() >= 0 and pairs.max() < len(words)):
             raise ValueError(f"votes.pairs names words beyond the {len(words)} there.")
-        for name, rows in (("votes.words", words), ("votes.pairs", pairs)):
-            if len(np.unique(rows, axis=0)) < len(rows):
-                raise ValueError(f"{name} holds something twice.")
+        codes = pair_codes(pairs, len(words))
+        for name, numbers in (("votes.words", words), ("votes.pairs", codes)):
+            if not (numbers[:-1] < numbers[1:]).all():
+                raise ValueError(
+                    f"{name} is not in ascending order, or holds something twice."
+                )
         return cls._of(tensors)
 
     @classmethod

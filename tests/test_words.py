@@ -513,6 +513,8 @@ AUDITS = {
     "words of int64": ("votes.words", converted(np.int64)),
     "words of two dimensions": ("votes.words", lambda words: words[:, None]),
     "a word twice": ("votes.words", with_value(0, LEXICON.words[1])),
+    "words in another order": ("votes.words", lambda words: words[::-1]),
+    "pairs in another order": ("votes.pairs", lambda pairs: pairs[::-1]),
     "pairs of int64": ("votes.pairs", converted(np.int64)),
     "pairs of three": ("votes.pairs", lambda pairs: pairs[:, [0, 1, 1]]),
     "flat pairs": ("votes.pairs", np.ravel),

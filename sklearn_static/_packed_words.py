@@ -133,7 +133,7 @@ class WordTable:
         n_bits = (_BUCKETS_PER_WORD * len(ids) + 1).bit_length()
         self._shift = np.uint64(64 - n_bits)
         bucket = self._buckets(words)
-        order = np.argsort(bucket, kind="stable")
+        order = np.argsort(bucket)
         # One more, which no word equals, for what lies behind the last.
         nothing = np.array([2**64 - 1], _UINT64)
         self._parts = [np.append(part[order], nothing) for part in words]

@@ -38,6 +38,8 @@ _SPACES = b" \t\n\r"
 _AS_IT_IS = bytes(range(256))
 _LOWER = _AS_IT_IS.lower()
 _WORD_OR_MARK = re.compile(r"[A-Za-z0-9]+|[^A-Za-z0-9\s]")
+# What ends a token among others.
+_END = "\0"
 _NONE = np.int32(-1)
 
 Tokenize = Callable[[Sequence[str]], TokenBags]
@@ -239,24 +241,28 @@ def _word_tables(
     vocabulary: Mapping[str, int], prefix: str
 ) -> tuple[WordTable, WordTable]:
     """The ids of whole tokens, and of what follows `prefix` in those that have it."""
-    longest = len(prefix) + MAX_BYTES
-    tokens = [
-        token
-        for token in vocabulary
-        if len(token) <= longest and token.isascii() and token.isprintable()
-    ]
-    ids = np.fromiter(map(vocabulary.__getitem__, tokens), np.int32, len(tokens))
-    lengths = np.fromiter(map(len, tokens), np.int64, len(tokens))
-    starts = np.cumsum(lengths) - lengths
-    text = PackedText("".join(tokens).encode())
+    joined = _END.join([*vocabulary, ""])
+    if joined.count(_END) > len(vocabulary):
+        whole = {token: i for token, i in vocabulary.items() if _END not in token}
+        return _word_tables(whole, prefix)
+    data = joined.encode()
+    text, codes = PackedText(data), np.frombuffer(data, np.uint8)
+    ids = np.fromiter(vocabulary.values(), np.int32, len(vocabulary))
+    ends = np.flatnonzero(codes == ord(_END))
+    starts = np.append(0, ends[:-1] + 1)[: len(ends)]
+    is_odd = (codes <= ord(" ")) | (codes > ord("~"))
+    n_odd = np.append(np.int32(0), np.cumsum(is_odd, dtype=np.int32))
 
-    def table(n_skipped: int, has_word: np.ndarray) -> WordTable:
-        left = lengths - n_skipped
-        kept = np.flatnonzero(has_word & (left > 0) & (left <= MAX_BYTES))
-        return WordTable(text.words(starts[kept] + n_skipped, left[kept]), ids[kept])
+    def table(skipped: bytes) -> WordTable:
+        kept = np.flatnonzero(ends - starts > len(skipped))
+        for place, code in enumerate(skipped):
+            kept = kept[codes[starts[kept] + place] == code]
+        first, last = starts[kept] + len(skipped), ends[kept]
+        is_word = (last - first <= MAX_BYTES) & (n_odd[first] == n_odd[last])
+        words = text.words(first[is_word], (last - first)[is_word])
+        return WordTable(words, ids[kept[is_word]])
 
-    has_prefix = np.array([token.startswith(prefix) for token in tokens], bool)
-    return table(0, np.ones_like(has_prefix)), table(len(prefix), has_prefix)
+    return table(b""), table(prefix.encode())
 
 
 def _kinds_of_bytes(left_to_others: set[str]) -> bytes:

@@ -14,7 +14,23 @@ from sklearn_static import _packed_words, _tokens, _word_piece
 from sklearn_static._tokens import tokenize
 from sklearn_static._word_piece import AsciiWordPiece
 
-PIECES = ["a", "b", "ab", "abc", "A", "Ab", "1", "12", "-", "!", "[", "]", "x", "[c]"]
+PIECES = [
+    "a",
+    "b",
+    "ab",
+    "abc",
+    "A",
+    "Ab",
+    "1",
+    "12",
+    "-",
+    "!",
+    "[",
+    "]",
+    "x",
+    "[c]",
+    "a\0b",
+]
 LATER = ["a", "b", "bc", "c", "1", "x", "ab"]
 
 
@@ -43,6 +59,8 @@ TOKENIZERS = [
     make(added=[AddedToken("\u00e1b"), AddedToken("B1", single_word=True)]),
     make(added=["##12", "##abc", "#"]),
     make(prefix=""),
+    make(prefix="\u00e9\u4e2d"),
+    make(prefix="-" * 20),
 ]
 CHARACTERS = st.one_of(
     st.sampled_from("abcABCx12-![]_# \t\n\r"),

@@ -19,6 +19,7 @@ def pool(
     *,
     weights: np.ndarray | None = None,
     normalize: bool = False,
+    out: np.ndarray | None = None,
 ) -> np.ndarray:
     """The mean of the (weighted) vectors of each bag's tokens.
 
@@ -32,6 +33,8 @@ def pool(
         tokens, not the sum of their weights.
     normalize : bool, default=False
         Whether to scale each embedding to unit Euclidean length.
+    out : ndarray of shape (n_texts, n_dimensions), float32, default=None
+        Where to write the embeddings; None takes new memory.
 
     Returns
     -------
@@ -39,10 +42,11 @@ def pool(
         An empty bag's is all zeros.
     """
     sums = summed(bags, table, weights)
-    sums /= np.maximum(bags.lengths, 1).astype(np.float32)[:, None]
+    divisors = np.maximum(bags.lengths, 1).astype(np.float32)
     if normalize:
-        sums /= np.sqrt(np.einsum("ij,ij->i", sums, sums))[:, None] + _TINY
-    return sums
+        sums /= divisors[:, None]
+        divisors = np.sqrt(np.einsum("ij,ij->i", sums, sums)) + _TINY
+    return np.divide(sums, divisors[:, None], out=sums if out is None else out)
 
 
 def summed(

@@ -318,7 +318,7 @@ class StaticEmbedding(FolderMixin):
         starts = batch_starts(n_texts, batch_size, "encode", show=show_progress_bar)
         for start in starts:
             bags = self._bag_tokenizer(checked[start : start + batch_size])
-            out[start : start + batch_size] = self.pool(bags)
+            self.pool(bags, out=out[start : start + batch_size])
         return out
 
     def tokenize(self, texts: Any) -> TokenBags:
@@ -337,13 +337,15 @@ class StaticEmbedding(FolderMixin):
         """
         return self._bag_tokenizer(check_texts(texts))
 
-    def pool(self, bags: TokenBags) -> np.ndarray:
+    def pool(self, bags: TokenBags, *, out: np.ndarray | None = None) -> np.ndarray:
         """The embeddings of tokenized texts.
 
         Parameters
         ----------
         bags : TokenBags
             As :meth:`tokenize` gives them, n_texts of them.
+        out : ndarray of shape (n_texts, n_dimensions), float32, default=None
+            Where to write the embeddings; None takes new memory.
 
         Returns
         -------
@@ -352,7 +354,9 @@ class StaticEmbedding(FolderMixin):
         weights = None
         if self.mapping is not None:
             bags, weights = self.rows(bags)
-        return pool(bags, self._matrix, weights=weights, normalize=self.normalize)
+        return pool(
+            bags, self._matrix, weights=weights, normalize=self.normalize, out=out
+        )
 
     def words(self, bags: TokenBags) -> Words:
         """The words that the tokens of texts make up, without punctuation.

@@ -31,7 +31,7 @@ def _write(
     out: np.ndarray, embedding: StaticEmbedding, votes: WordVotes, texts: list[str]
 ) -> None:
     bags = embedding.tokenize(texts)
-    out[:, : embedding.n_dimensions] = embedding.pool(bags)
+    embedding.pool(bags, out=out[:, : embedding.n_dimensions])
     out[:, embedding.n_dimensions :] = votes(embedding.words(bags))
 
 

@@ -94,3 +94,13 @@ def test_zeros_of_either_sign_add_up_alike_alone_and_among_others():
     together = pool(TokenBags.from_lengths(ids, np.array([1, 2])), table)
     alone = pool(TokenBags.from_lengths(ids[:1], np.array([1])), table)
     assert alone.tobytes() == together[0].tobytes()
+
+
+@pytest.mark.parametrize("normalize", [False, True])
+def test_embeddings_are_written_to_where_one_says(normalize):
+    whole = np.full((len(BAGS.offsets) - 1, TABLE.shape[1] + 2), 7, np.float32)
+    given = whole[:, 1:-1]
+    returned = pool(BAGS, TABLE, normalize=normalize, out=given)
+    assert np.shares_memory(returned, given)
+    assert given.tobytes() == pool(BAGS, TABLE, normalize=normalize).tobytes()
+    assert (whole[:, [0, -1]] == 7).all()

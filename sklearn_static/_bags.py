@@ -40,6 +40,11 @@ class TokenBags(NamedTuple):
         return cls.from_lengths(ids, lengths)
 
     @classmethod
+    def alone(cls, ids: np.ndarray) -> TokenBags:
+        """A bag of each token."""
+        return cls(ids, np.arange(len(ids) + 1))
+
+    @classmethod
     def concatenated(cls, parts: Sequence[TokenBags]) -> TokenBags:
         """The bags of all `parts` in order; of none, no bag."""
         if len(parts) == 1:

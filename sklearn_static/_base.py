@@ -22,7 +22,9 @@ from ._stamps import StampedMixin
 from ._target_checks import check_weights
 from ._targets import Examples, Targets
 from ._validation import check_texts
+from ._votes import WordVotes
 from .embedding import StaticEmbedding, resolve_embedding
+from .explanation import Explanations, explained
 from .head import of_texts
 from .pipeline import StaticPipeline
 from .votes import features_of, frozen_transformer
@@ -350,6 +352,50 @@ class StaticModelBase(StampedMixin, Architecture, CallbackSupportMixin, BaseEsti
             self._module_in_use, dataset
         )
         return embeddings
+
+    def explain(self, X: Any) -> Explanations:
+        """Tell which tokens the scores of texts come from.
+
+        Parameters
+        ----------
+        X : list, tuple, array, Series or one-column frame of str
+            The texts, n_texts of them.
+
+        Returns
+        -------
+        explanations : Explanations
+            A list of n_texts :class:`~sklearn_static.explanation.Explanation`, which
+            notebooks show as coloured text.
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator has not been fitted.
+        TypeError
+            If embeddings are not the mean of token vectors, since the encoding has been
+            replaced.
+
+        Notes
+        -----
+        A text's features are sums over its tokens, so where the head is affine, as that
+        of "newton-cg" is, what each token contributes is exact. Other heads are
+        followed from no features to all of them, with the method of integrated
+        gradients; what it leaves over is told.
+        """
+        embedding, votes = self._sums()
+        texts = self._check_texts(X, reset=False)
+        return explained(embedding, votes, self.head_, texts)
+
+    def _sums(self) -> tuple[StaticEmbedding, WordVotes | None]:
+        """What features are made of, where they are sums over tokens."""
+        check_is_fitted(self)
+        if self._module_in_use is not None:
+            raise TypeError(
+                f"{type(self).__name__} replaces how texts are embedded (_encode or "
+                "construct_module), but only the mean of token vectors can be taken "
+                "apart into tokens."
+            )
+        return self.embedding_, self.votes_
 
     def to_pipeline(self) -> StaticPipeline:
         """Freeze the fitted estimator into a pipeline that needs no torch.

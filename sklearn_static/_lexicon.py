@@ -52,6 +52,22 @@ class Lexicon:
         if len(words.offsets) == 2 and len(words.prints) <= _FEW:
             found = self._find_one(words.prints.tolist())
             return TokenBags(np.array(found, np.int32), np.array([0, len(found)]))
+        bags = TokenBags(self.numbers(words).ravel(), 2 * words.offsets)
+        return bags.where(bags.ids >= 0)
+
+    def numbers(self, words: Words) -> np.ndarray:
+        """The numbers of each word, and of the pair of the word before and itself.
+
+        Parameters
+        ----------
+        words : Words
+            Of n_words words.
+
+        Returns
+        -------
+        numbers : ndarray of shape (n_words, 2), int32
+            -1 for what is not known, and for the pair where no word stands before.
+        """
         numbers = np.full((len(words.prints), 2), -1, np.int32)
         numbers[:, 0] = self._word_numbers(words.prints)
         at = _second_words(words.offsets, len(words.prints))
@@ -59,8 +75,7 @@ class Lexicon:
         known = np.flatnonzero((pairs >= 0).all(axis=1))
         codes = pair_codes(pairs[known], len(self.words))
         numbers[at[known], 1] = self._pair_table.find(Numbers(codes))
-        bags = TokenBags(numbers.ravel(), 2 * words.offsets)
-        return bags.where(bags.ids >= 0)
+        return numbers
 
     def _word_numbers(self, prints: np.ndarray) -> np.ndarray:
         """The number of each word, -1 for those that are not known."""

@@ -7,7 +7,7 @@ from scipy.sparse import csr_array
 
 from ._bags import TokenBags
 
-__all__ = ["pool", "summed"]
+__all__ = ["parts", "pool", "summed"]
 
 _TINY = np.float32(1e-32)
 _FEW = 1024
@@ -47,6 +47,31 @@ def pool(
         sums /= divisors[:, None]
         divisors = np.sqrt(np.einsum("ij,ij->i", sums, sums)) + _TINY
     return np.divide(sums, divisors[:, None], out=sums if out is None else out)
+
+
+def parts(
+    bags: TokenBags,
+    table: np.ndarray,
+    *,
+    weights: np.ndarray | None = None,
+    normalize: bool = False,
+) -> np.ndarray:
+    """What each token adds to the embedding of its text; see :func:`pool`.
+
+    Returns
+    -------
+    parts : ndarray of shape (n_tokens_in_bags, n_dimensions), float32
+        The sum over the tokens of a text is its embedding.
+    """
+    rows = table[bags.ids]
+    if weights is not None:
+        rows *= weights[:, None]
+    divisors = bags.lengths.astype(np.float32)
+    if normalize:
+        means = pool(bags, table, weights=weights)
+        divisors *= np.sqrt(np.einsum("ij,ij->i", means, means)) + _TINY
+    rows /= np.repeat(divisors, bags.lengths)[:, None]
+    return rows
 
 
 def summed(

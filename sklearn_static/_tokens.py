@@ -24,7 +24,7 @@ from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from numbers import Integral
 from string import printable
-from typing import Any, Literal, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 from tokenizers import Tokenizer
@@ -39,6 +39,7 @@ from ._words import WordFinder
 __all__ = [
     "BagTokenizer",
     "Convention",
+    "Pieces",
     "check_max_length",
     "copied",
     "splits_at_spaces",
@@ -57,6 +58,23 @@ _MANY_CHUNKS = 50
 _MANY_TEXTS = 50
 _TRIAL = f"The quick fox, naïve café; лиса 敏捷 🦊 ᚠᛯ qzxj \0 {' '.join(printable)}"
 """Words and characters of every kind, some of which no vocabulary holds."""
+
+
+class Pieces(NamedTuple):
+    """The tokens of one text, and where they stand.
+
+    Attributes
+    ----------
+    tokens : list of str
+        As the vocabulary has them.
+    ids : ndarray of shape (n_tokens,), int32
+    spans : ndarray of shape (n_tokens, 2), int64
+        The text of token ``i`` is ``text[spans[i, 0]:spans[i, 1]]``.
+    """
+
+    tokens: list[str]
+    ids: np.ndarray
+    spans: np.ndarray
 
 
 class BagTokenizer:
@@ -171,6 +189,22 @@ class BagTokenizer:
     def _ids_of_each(self, texts: Sequence[str]) -> list[list[int]]:
         return ids_of_each(self.tokenizer, texts)
 
+    def pieces(self, text: str) -> Pieces:
+        """The tokens of a text's bag, and where in the text they stand."""
+        if self._max_chars is not None:
+            text = text[: self._max_chars]
+        (encoding,) = _checked_encodings(self.tokenizer, [text])
+        part = slice(self.max_length)
+        ids = np.array(encoding.ids[part], np.int32)
+        known = ids != (-1 if self.unknown_id is None else self.unknown_id)
+        spans = np.array(encoding.offsets[part], np.int64).reshape(-1, 2)
+        tokens = [
+            token
+            for token, is_known in zip(encoding.tokens[part], known, strict=True)
+            if is_known
+        ]
+        return Pieces(tokens, ids[known], spans[known])
+
     @lazy
     def words(self) -> WordFinder:
         """What finds the words in bags."""
@@ -249,13 +283,16 @@ def ids_of_each(tokenizer: Tokenizer, texts: Sequence[str]) -> list[list[int]]:
     ValueError
         If the tokenizer fails on a text.
     """
+    return [encoding.ids for encoding in _checked_encodings(tokenizer, texts)]
+
+
+def _checked_encodings(tokenizer: Tokenizer, texts: Sequence[str]) -> list[Any]:
     with failures_as(ValueError, "The tokenizer fails on a text"):
         try:
-            encodings = _encodings(tokenizer, texts)
+            return _encodings(tokenizer, texts)
         except TypeError:
             texts = [_without_lone_surrogates(text) for text in texts]
-            encodings = _encodings(tokenizer, texts)
-    return [encoding.ids for encoding in encodings]
+            return _encodings(tokenizer, texts)
 
 
 def _encodings(tokenizer: Tokenizer, texts: Sequence[str]) -> list[Any]:

@@ -78,6 +78,31 @@ class WordVotes:
         out: np.ndarray = sums[:, :-1] / lengths
         return out
 
+    def parts(self, words: Words) -> np.ndarray:
+        """What each word adds to the votes for its text; half of what its pairs add.
+
+        Parameters
+        ----------
+        words : Words
+            Of n_words words.
+
+        Returns
+        -------
+        parts : ndarray of shape (n_words, n_outputs), float32
+            The sum over the words of a text is what calling this object gives.
+        """
+        numbers = self.lexicon.numbers(words)
+        nothing = np.zeros((1, self.n_outputs + 1), np.float32)
+        table = np.vstack([self._table, nothing])
+        alone, paired = table[numbers[:, 0]], table[numbers[:, 1]] / 2
+        parts = alone + paired
+        parts[:-1] += paired[1:]
+        squares = np.append(0, np.cumsum((alone + 2 * paired)[:, -1], dtype=np.float64))
+        lengths = np.sqrt(np.diff(squares[words.offsets])).astype(np.float32)
+        lengths[lengths == 0] = 1
+        of_words = np.repeat(lengths, np.diff(words.offsets))
+        return parts[:, :-1] / of_words[:, None]
+
     def __copy__(self) -> WordVotes:
         return self
 

@@ -81,9 +81,7 @@ class WordFinder:
             return Words(prints, np.array([0, len(prints)]))
         if not len(ids):
             return Words(np.empty(0, np.uint64), np.zeros_like(offsets))
-        begins = self._begins[ids]
-        begins[1:] |= ~self._has_letters[ids[:-1]]
-        begins[offsets[:-1][bags.lengths > 0]] = True
+        begins = self._beginnings(bags)
         starts = np.flatnonzero(begins)
         first = ids[starts]
         prints, is_word = first.astype(np.uint64), self._is_word[first]
@@ -101,6 +99,32 @@ class WordFinder:
         n_words[starts + 1] = is_word
         np.cumsum(n_words, out=n_words)
         return Words(prints[is_word], n_words[offsets])
+
+    def of_tokens(self, bags: TokenBags) -> np.ndarray:
+        """Which of the words in `bags` each token belongs to.
+
+        Parameters
+        ----------
+        bags : TokenBags
+
+        Returns
+        -------
+        words : ndarray of shape (n_tokens_in_bags,), int64
+            Their numbers in order over all bags; -1 for tokens of no word.
+        """
+        begins = self._beginnings(bags)
+        unit = np.cumsum(begins) - 1
+        is_word = self._is_word[bags.ids[begins]]
+        is_word[unit[~begins]] = True
+        numbers: np.ndarray = np.where(is_word, np.cumsum(is_word) - 1, -1)[unit]
+        return numbers
+
+    def _beginnings(self, bags: TokenBags) -> np.ndarray:
+        """Which tokens begin something, be it a word or not."""
+        begins = self._begins[bags.ids]
+        begins[1:] |= ~self._has_letters[bags.ids[:-1]]
+        begins[bags.offsets[:-1][bags.lengths > 0]] = True
+        return begins
 
     def _prints_of_one(self, ids: list[int]) -> list[int]:
         """The words of one text, without the cost of making arrays."""

@@ -15,6 +15,8 @@ from sklearn.utils.metaestimators import available_if
 from ._base import OF_TRAINING, Data, StaticModelBase, own_random_state
 from ._compat import Interval, StrOptions, with_callbacks
 from ._head import Head
+from ._ranking import Ranking
+from ._single_tokens import telling_tokens
 from ._solved import solve_examples
 from ._solver_choice import Solver, choose_solver
 from ._target_checks import check_labels
@@ -455,6 +457,38 @@ class StaticClassifier(ClassifierMixin, StaticModelBase):
         """
         scores: np.ndarray = self._predict("decision_function", X)
         return scores
+
+    def telling_tokens(
+        self, X: Any = None, *, n_tokens: int = 10, min_df: int = 1
+    ) -> dict[Any, Ranking]:
+        """The tokens that speak most for each class, each by itself.
+
+        Parameters
+        ----------
+        X : list, tuple, array, Series or one-column frame of str, default=None
+            Texts in which tokens are looked for, such as those of ``fit``. None takes
+            the whole vocabulary, most of which no training text may have had.
+        n_tokens : int, default=10
+            How many at most for each class.
+        min_df : int, default=1
+            How many of the texts in `X` a token has to occur in.
+
+        Returns
+        -------
+        telling : dict of object to list of (str, float)
+            For each class, tokens with the log-odds of the class for a text of the
+            token alone, the greatest first.
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator has not been fitted.
+        TypeError
+            If X is not as described, or the encoding has been replaced.
+        """
+        embedding, votes = self._sums()
+        texts = None if X is None else self._check_texts(X, reset=False)
+        return telling_tokens(embedding, votes, self.head_, texts, n_tokens, min_df)
 
     @property
     def classes_(self) -> np.ndarray:

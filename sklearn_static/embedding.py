@@ -19,11 +19,12 @@ from ._compression import compressed
 from ._folders import FolderMixin
 from ._lazy import lazy
 from ._parsing import parsed
-from ._pooling import pool
+from ._pooling import parts, pool
 from ._progress import batch_starts
+from ._ranking import Ranking, cosines, ranked
 from ._stamps import checked, stamped
 from ._table_format import DEFAULT_MAX_LENGTH, StoredTable, further_entries, read_table
-from ._tokens import BagTokenizer, Convention, check_max_length, copied
+from ._tokens import BagTokenizer, Convention, Pieces, check_max_length, copied
 from ._validation import HandleMissing, check_texts
 from ._words import Words
 from .persistence import ModelFormatError
@@ -268,6 +269,12 @@ class StaticEmbedding(FolderMixin):
         return copied(self._bag_tokenizer.tokenizer)
 
     @property
+    def tokens(self) -> list[str]:
+        """The token of each id, ``""`` for ids that the tokenizer has no token for."""
+        name = self._bag_tokenizer.tokenizer.id_to_token
+        return [name(i) or "" for i in range(self.n_tokens)]
+
+    @property
     def n_tokens(self) -> int:
         """The number of tokens that the tokenizer knows."""
         return len(self.vectors if self.mapping is None else self.mapping)
@@ -321,6 +328,34 @@ class StaticEmbedding(FolderMixin):
             self.pool(bags, out=out[start : start + batch_size])
         return out
 
+    def nearest(self, texts: Any, n_tokens: int = 10) -> list[Ranking]:
+        """The tokens most like each text.
+
+        Parameters
+        ----------
+        texts : list, tuple, array, Series or one-column frame of str
+            Of length n_texts; words, for instance.
+        n_tokens : int, default=10
+            How many at most for each text.
+
+        Returns
+        -------
+        nearest : list of list of (str, float)
+            For each text, tokens and the cosines of their vectors with the embedding,
+            the greatest first.
+
+        Examples
+        --------
+        >>> from sklearn_static import StaticEmbedding
+        >>> embedding = StaticEmbedding.from_pretrained("default")
+        >>> (nearest,) = embedding.nearest(["film"], n_tokens=3)
+        >>> [token for token, cosine in nearest]
+        ['film', 'films', 'movie']
+        """
+        each = TokenBags.alone(np.arange(self.n_tokens, dtype=np.int32))
+        likeness, tokens = cosines(self.encode(texts), self.pool(each)), self.tokens
+        return [ranked(tokens, row, n_tokens) for row in likeness]
+
     def tokenize(self, texts: Any) -> TokenBags:
         """The known token ids of each text, after truncation.
 
@@ -336,6 +371,22 @@ class StaticEmbedding(FolderMixin):
             (n_texts + 1,): text ``i`` has ``ids[offsets[i]:offsets[i + 1]]``.
         """
         return self._bag_tokenizer(check_texts(texts))
+
+    def pieces(self, text: str) -> Pieces:
+        """The tokens of one text as :meth:`tokenize` gives them, and where they stand.
+
+        Parameters
+        ----------
+        text : str
+
+        Returns
+        -------
+        pieces : Pieces
+            With ``tokens``, a list of str, ``ids`` of shape (n_tokens,), int32, and
+            ``spans`` of shape (n_tokens, 2): token ``i`` stands in the text at
+            ``text[spans[i, 0]:spans[i, 1]]``.
+        """
+        return self._bag_tokenizer.pieces(text)
 
     def pool(self, bags: TokenBags, *, out: np.ndarray | None = None) -> np.ndarray:
         """The embeddings of tokenized texts.
@@ -358,6 +409,26 @@ class StaticEmbedding(FolderMixin):
             bags, self._matrix, weights=weights, normalize=self.normalize, out=out
         )
 
+    def parts(self, bags: TokenBags) -> np.ndarray:
+        """What each token adds to the embedding of its text.
+
+        Parameters
+        ----------
+        bags : TokenBags
+            As :meth:`tokenize` gives them, with n_tokens_in_all tokens.
+
+        Returns
+        -------
+        parts : ndarray of shape (n_tokens_in_all, n_dimensions), float32
+            The vector of each, divided as :meth:`pool` divides the sum of them: by the
+            number of tokens and, where embeddings are normalised, by the length of the
+            mean. So the parts of a text add up to its embedding.
+        """
+        weights = None
+        if self.mapping is not None:
+            bags, weights = self.rows(bags)
+        return parts(bags, self._matrix, weights=weights, normalize=self.normalize)
+
     def words(self, bags: TokenBags) -> Words:
         """The words that the tokens of texts make up, without punctuation.
 
@@ -375,6 +446,22 @@ class StaticEmbedding(FolderMixin):
         """
         words: Words = self._bag_tokenizer.words(bags)
         return words
+
+    def words_of_tokens(self, bags: TokenBags) -> np.ndarray:
+        """Which of :meth:`words` each token belongs to.
+
+        Parameters
+        ----------
+        bags : TokenBags
+            As :meth:`tokenize` gives them, with n_tokens_in_all tokens.
+
+        Returns
+        -------
+        words : ndarray of shape (n_tokens_in_all,), int64
+            -1 for a token of no word, such as punctuation.
+        """
+        numbers: np.ndarray = self._bag_tokenizer.words.of_tokens(bags)
+        return numbers
 
     def rows(self, bags: TokenBags) -> tuple[TokenBags, np.ndarray | None]:
         """The table's row and the weight of each token in `bags`.

@@ -13,44 +13,27 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils.metaestimators import available_if
 
 from . import hub, persistence
-from ._arrays import reach
 from ._card import pipeline_card
 from ._compression import compressed
 from ._folders import FolderMixin
-from ._head_audit import Rows, check_head
-from ._head_format import (
-    build_head,
-    build_labels,
-    build_mlp,
-    describe_head,
-    mlp_tensors,
+from ._pipeline_format import (
+    HEAD_FILE,
+    TRANSFORMER_SETTINGS,
+    FrozenHead,
+    read_head,
+    read_settings,
+    stored_head,
 )
-from ._layouts import LEGACY_HEAD
-from ._legacy_head import read_legacy_head
+from ._ranking import Ranking
+from ._single_tokens import telling_tokens
 from ._stamps import StampedMixin
-from ._votes import WordVotes
 from .embedding import StaticEmbedding
-from .head import StaticHeadClassifier, StaticHeadRegressor, of_texts
-from .persistence import ModelFormatError
+from .explanation import Explanations, explained
+from .head import of_texts
 from .transformer import StaticEmbeddingTransformer
 from .votes import frozen_transformer, votes_of
 
 __all__ = ["StaticPipeline"]
-
-_HEAD_FILE = "head.safetensors"
-_TRANSFORMER_SETTINGS = ("handle_missing",)
-_MULTILABEL_SETTINGS = ("threshold", "sparse_output")
-_SETTINGS: dict[str, tuple[Callable[[Any], bool], str]] = {
-    "handle_missing": (lambda v: v in ("error", "empty"), "'error' or 'empty'"),
-    "sparse_output": (lambda v: isinstance(v, bool), "true or false"),
-    "threshold": (
-        lambda v: type(v) in (int, float) and 0 <= v <= 1,
-        "a number from 0 to 1",
-    ),
-}
-_OWN_HEAD = "sklearn_static"
-
-FrozenHead = StaticHeadClassifier | StaticHeadRegressor
 
 
 def _head_has(method: str) -> Callable[[Any], bool]:
@@ -161,9 +144,9 @@ class StaticPipeline(StampedMixin, FolderMixin, Pipeline):
         embedding = StaticEmbedding.from_pretrained(folder)
         has_config = persistence.has_file(folder, "config.json")
         config = persistence.read_config(folder) if has_config else {}
-        votes, head = _read_head(folder, config, embedding)
+        votes, head = read_head(folder, config, embedding)
         own = persistence.own_entries(config)
-        settings = _read_settings(folder / "config.json", own, _TRANSFORMER_SETTINGS)
+        settings = read_settings(folder / "config.json", own, TRANSFORMER_SETTINGS)
         transformer = frozen_transformer(embedding, votes, settings)
         return cls([("embedding", transformer), ("head", head)])
 
@@ -253,6 +236,83 @@ class StaticPipeline(StampedMixin, FolderMixin, Pipeline):
         texts = transformer._check_texts(X, reset=False)
         return of_texts(getattr(head, method), transformer.transform, texts)
 
+    def explain(self, X: Any) -> Explanations:
+        """Tell which tokens the scores of texts come from.
+
+        Parameters
+        ----------
+        X : list, tuple, array, Series or one-column frame of str
+            The texts, n_texts of them.
+
+        Returns
+        -------
+        explanations : Explanations
+            A list of n_texts :class:`~sklearn_static.explanation.Explanation`, which
+            notebooks show as coloured text.
+
+        Raises
+        ------
+        TypeError
+            If the steps have been altered, or X is not as described.
+
+        Examples
+        --------
+        >>> from sklearn_static import StaticClassifier
+        >>> texts, labels = ["good film", "bad film"] * 10, ["pos", "neg"] * 10
+        >>> pipeline = StaticClassifier(random_state=0).fit(texts, labels).to_pipeline()
+        >>> (explanation,) = pipeline.explain(["Good acting!"])
+        >>> explanation.best
+        'pos'
+        >>> [token for token, contribution in explanation.top(1)]
+        ['Good']
+        """
+        transformer, head = self._parts("be explained.")
+        texts = transformer._check_texts(X, reset=False)
+        return explained(transformer.embedding, votes_of(transformer), head, texts)
+
+    @available_if(_head_has("classes_"))
+    def telling_tokens(
+        self, X: Any = None, *, n_tokens: int = 10, min_df: int = 1
+    ) -> dict[Any, Ranking]:
+        """The tokens that speak most for each class, each by itself.
+
+        Parameters
+        ----------
+        X : list, tuple, array, Series or one-column frame of str, default=None
+            Texts in which tokens are looked for. None takes the whole vocabulary, most
+            of which no training text may have had.
+        n_tokens : int, default=10
+            How many at most for each class.
+        min_df : int, default=1
+            How many of the texts in `X` a token has to occur in.
+
+        Returns
+        -------
+        telling : dict of object to list of (str, float)
+            For each class, tokens with the log-odds of the class for a text of the
+            token alone, the greatest first.
+
+        Raises
+        ------
+        TypeError
+            If the steps have been altered, or X is not as described.
+
+        Examples
+        --------
+        >>> from sklearn_static import StaticClassifier
+        >>> texts, labels = ["good film", "bad film"] * 10, ["pos", "neg"] * 10
+        >>> pipeline = StaticClassifier(random_state=0).fit(texts, labels).to_pipeline()
+        >>> telling = pipeline.telling_tokens(texts, n_tokens=1)
+        >>> {label: [token for token, _ in best] for label, best in telling.items()}
+        {'neg': ['bad'], 'pos': ['good']}
+        """
+        transformer, head = self._parts("be asked for tokens.")
+        texts = None if X is None else transformer._check_texts(X, reset=False)
+        votes = votes_of(transformer)
+        return telling_tokens(
+            transformer.embedding, votes, head, texts, n_tokens, min_df
+        )
+
     def compress(
         self,
         texts: Any = None,
@@ -306,7 +366,7 @@ class StaticPipeline(StampedMixin, FolderMixin, Pipeline):
         >>> small.predict(["a good one"])
         array(['pos'], dtype='<U3')
         """
-        transformer, head = self._parts()
+        transformer, head = self._parts("be compressed.")
         smaller, directions = compressed(
             transformer.embedding, texts, dtype, dimensions, min_df
         )
@@ -324,11 +384,13 @@ class StaticPipeline(StampedMixin, FolderMixin, Pipeline):
 
     def to_files(self) -> dict[str, bytes]:
         """The contents of the model folder, by file name."""
-        transformer, head = self._parts()
+        transformer, head = self._parts(
+            "be saved as a folder. Use joblib for other pipelines."
+        )
         embedding = transformer.embedding
-        own = {k: getattr(transformer, k) for k in _TRANSFORMER_SETTINGS}
+        own = {k: getattr(transformer, k) for k in TRANSFORMER_SETTINGS}
         votes = votes_of(transformer)
-        head_config, own_head, tensors = _stored_head(head, votes)
+        head_config, own_head, tensors = stored_head(head, votes)
         config = {**embedding.config(), "head_config": head_config}
         classes = head_config["classes"]
         card = pipeline_card(
@@ -339,20 +401,19 @@ class StaticPipeline(StampedMixin, FolderMixin, Pipeline):
         )
         return {
             **embedding.to_files(),
-            _HEAD_FILE: persistence.tensor_bytes(tensors),
+            HEAD_FILE: persistence.tensor_bytes(tensors),
             "config.json": persistence.json_bytes(
                 persistence.stamp(config, **own, **own_head)
             ),
             "README.md": card.encode(),
         }
 
-    def _parts(self) -> tuple[StaticEmbeddingTransformer, FrozenHead]:
+    def _parts(self, use: str) -> tuple[StaticEmbeddingTransformer, FrozenHead]:
         parts = self._usual_parts()
         if parts is None:
             raise TypeError(
                 f"The steps are {[type(step).__name__ for _, step in self.steps]}, but "
-                "only a StaticEmbeddingTransformer followed by a frozen head can be "
-                "saved as a folder. Use joblib for other pipelines."
+                f"only a StaticEmbeddingTransformer followed by a frozen head can {use}"
             )
         return parts
 
@@ -365,139 +426,3 @@ class StaticPipeline(StampedMixin, FolderMixin, Pipeline):
             ):
                 return transformer, head
         return None
-
-
-def _stored_head(
-    head: FrozenHead, votes: WordVotes | None
-) -> tuple[dict[str, Any], dict[str, Any], dict[str, np.ndarray]]:
-    """``head_config`` as model2vec has it, entries of our own, and tensors."""
-    own: dict[str, Any] = {}
-    classes, activation = None, "identity"
-    if isinstance(head, StaticHeadClassifier):
-        classes = _plain_labels(head.classes_)
-        activation = "sigmoid" if head.multilabel else "softmax"
-        own["classes_dtype"] = head.classes_.dtype.str
-        if head.multilabel:
-            own |= {k: getattr(head, k) for k in _MULTILABEL_SETTINGS}
-    linear = head.head.mlp_layers()
-    if linear is not None and votes is None:
-        n_layers, tensors = len(linear), mlp_tensors(linear)
-    else:
-        # model2vec knows no such head, nor votes, and refuses an activation that it
-        # does not know.
-        own |= {"activation": activation}
-        own["layers"], tensors = describe_head(head.head)
-        n_layers, activation = 0, _OWN_HEAD
-    if votes is not None:
-        own["votes"] = True
-        tensors = {**tensors, **votes.tensors()}
-    head_config = {"n_layers": n_layers, "activation": activation, "classes": classes}
-    return head_config, own, tensors
-
-
-def _plain_labels(classes: np.ndarray) -> list[Any]:
-    labels: list[Any] = classes.tolist()
-    for label in labels:
-        if not isinstance(label, (str, int, float, bool)):
-            raise TypeError(
-                f"The label {label!r} is of type {type(label).__name__}, but a model "
-                "folder can hold str, int, float and bool only. Use joblib, or train "
-                "with such labels."
-            )
-    return labels
-
-
-def _rows_of(embedding: StaticEmbedding, votes: WordVotes | None) -> Rows:
-    """What a head can rely on of embeddings, and of votes after them."""
-    rows = Rows(embedding.n_dimensions, 1.0)
-    if not embedding.normalize:
-        rows = rows._replace(reach=reach(embedding.vectors, embedding.weights))
-    if votes is None:
-        return rows
-    return Rows(rows.width + votes.n_outputs, max(rows.reach, votes.reach))
-
-
-def _read_head(
-    folder: Path, config: dict[str, Any], embedding: StaticEmbedding
-) -> tuple[WordVotes | None, FrozenHead]:
-    path, source, head_config, tensors = _head_parts(folder, config)
-    own = persistence.own_entries(config)
-    activation = head_config.get("activation")
-    try:
-        votes, tensors = _read_votes(own, tensors)
-        if activation == _OWN_HEAD:
-            activation = own.get("activation")
-            head = build_head(own.get("layers"), tensors)
-        else:
-            head = build_mlp(head_config.get("n_layers"), tensors)
-        n_outputs = check_head(head, _rows_of(embedding, votes))
-    except ValueError as error:
-        raise ModelFormatError(
-            f"{source} does not fit {folder / 'config.json'}: {error}"
-        ) from error
-    if activation == "identity":
-        return votes, StaticHeadRegressor(head)
-    if activation not in ("softmax", "sigmoid"):
-        raise ModelFormatError(
-            f"{path} has the head activation {activation!r}, but 'softmax', 'sigmoid' "
-            "or 'identity' was expected."
-        )
-    classes = _read_classes(path, head_config, own)
-    if n_outputs != len(classes):
-        raise ModelFormatError(
-            f"{path} names {len(classes)} classes, but {source.name} has {n_outputs} "
-            "outputs."
-        )
-    settings = _read_settings(path, own, _MULTILABEL_SETTINGS)
-    multilabel = activation == "sigmoid"
-    return votes, StaticHeadClassifier(head, classes, multilabel=multilabel, **settings)
-
-
-def _read_votes(
-    own: dict[str, Any], tensors: dict[str, np.ndarray]
-) -> tuple[WordVotes | None, dict[str, np.ndarray]]:
-    """The votes, where our entries say that there are any, and the other tensors."""
-    if own.get("votes") is not True:
-        return None, tensors
-    others = {k: v for k, v in tensors.items() if not k.startswith("votes.")}
-    return WordVotes.of_tensors(tensors), others
-
-
-def _head_parts(
-    folder: Path, config: dict[str, Any]
-) -> tuple[Path, Path, dict[str, Any], dict[str, np.ndarray]]:
-    """Where ``head_config`` stands and where the tensors, and both of these."""
-    head_config = config.get("head_config")
-    if isinstance(head_config, dict):
-        tensors = persistence.read_tensors(folder, _HEAD_FILE)
-        return folder / "config.json", folder / _HEAD_FILE, head_config, tensors
-    legacy = folder / LEGACY_HEAD
-    if not legacy.is_file():
-        raise ModelFormatError(
-            f"{folder / 'config.json'} has no 'head_config': {folder} holds a table "
-            "without a head, which StaticEmbedding.from_pretrained opens."
-        )
-    return legacy, legacy, *read_legacy_head(legacy)
-
-
-def _read_classes(
-    path: Path, head_config: dict[str, Any], own: dict[str, Any]
-) -> np.ndarray:
-    try:
-        return build_labels(head_config.get("classes"), own.get("classes_dtype"))
-    except ValueError as error:
-        raise ModelFormatError(f"{path} has {error}") from error
-
-
-def _read_settings(
-    path: Path, own: dict[str, Any], names: tuple[str, ...]
-) -> dict[str, Any]:
-    """Those of our own entries that are parameters called `names`."""
-    settings = {name: own[name] for name in names if name in own}
-    for name, value in settings.items():
-        is_valid, expected = _SETTINGS[name]
-        if not is_valid(value):
-            raise ModelFormatError(
-                f"{path} has {name} {value!r}, but {expected} was expected."
-            )
-    return settings

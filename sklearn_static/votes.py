@@ -7,30 +7,75 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from ._bags import TokenBags
 from ._progress import batch_starts
 from ._validation import HandleMissing
 from ._votes import WordVotes
 from .embedding import StaticEmbedding
 from .transformer import StaticEmbeddingTransformer
 
-__all__ = ["StaticVotesTransformer", "features_of", "frozen_transformer", "votes_of"]
+__all__ = [
+    "StaticVotesTransformer",
+    "features_of",
+    "features_of_bags",
+    "frozen_transformer",
+    "parts_of",
+    "votes_of",
+]
 
 
 def features_of(
     embedding: StaticEmbedding, votes: WordVotes | None, texts: list[str]
 ) -> np.ndarray:
     """The embeddings of `texts`, followed by their words' votes if there are any."""
+    return features_of_bags(embedding, votes, embedding.tokenize(texts))
+
+
+def features_of_bags(
+    embedding: StaticEmbedding, votes: WordVotes | None, bags: TokenBags
+) -> np.ndarray:
+    """The embeddings of tokenized texts, followed by their words' votes if any."""
     if votes is None:
-        return embedding.encode(texts, batch_size=max(len(texts), 1))
-    out = np.empty((len(texts), embedding.n_dimensions + votes.n_outputs), np.float32)
-    _write(out, embedding, votes, texts)
+        return embedding.pool(bags)
+    n_texts, n_dimensions = len(bags.offsets) - 1, embedding.n_dimensions
+    out = np.empty((n_texts, n_dimensions + votes.n_outputs), np.float32)
+    _write(out, embedding, votes, bags)
     return out
 
 
+def parts_of(
+    embedding: StaticEmbedding, votes: WordVotes | None, bags: TokenBags
+) -> np.ndarray:
+    """What each token adds to the features of its text.
+
+    A word's votes are shared equally by its tokens, and a pair's by its words.
+
+    Parameters
+    ----------
+    embedding : StaticEmbedding
+    votes : WordVotes or None
+    bags : TokenBags
+        Of n_tokens tokens in all.
+
+    Returns
+    -------
+    parts : ndarray of shape (n_tokens, n_features), float32
+        The sums over the tokens of each text are its :func:`features_of`.
+    """
+    parts = embedding.parts(bags)
+    if votes is None:
+        return parts
+    word, of_words = embedding.words_of_tokens(bags), votes.parts(embedding.words(bags))
+    in_word = word >= 0
+    n_tokens = np.bincount(word[in_word], minlength=len(of_words))
+    of_tokens = np.zeros((len(word), votes.n_outputs), np.float32)
+    of_tokens[in_word] = (of_words / n_tokens[:, None])[word[in_word]]
+    return np.hstack([parts, of_tokens])
+
+
 def _write(
-    out: np.ndarray, embedding: StaticEmbedding, votes: WordVotes, texts: list[str]
+    out: np.ndarray, embedding: StaticEmbedding, votes: WordVotes, bags: TokenBags
 ) -> None:
-    bags = embedding.tokenize(texts)
     embedding.pool(bags, out=out[:, : embedding.n_dimensions])
     out[:, embedding.n_dimensions :] = votes(embedding.words(bags))
 
@@ -116,7 +161,8 @@ class StaticVotesTransformer(StaticEmbeddingTransformer):
         out = np.empty((len(texts), self._n_features_out), np.float32)
         for start in batch_starts(len(texts), size, "transform", show=shows):
             stop = start + size
-            _write(out[start:stop], embedding, self.votes, texts[start:stop])
+            bags = embedding.tokenize(texts[start:stop])
+            _write(out[start:stop], embedding, self.votes, bags)
         return out
 
     @property

@@ -4,7 +4,6 @@ import os
 import sys
 import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from multiprocessing import get_all_start_methods, get_context
 from pathlib import Path
 from threading import Barrier, Event
@@ -164,7 +163,11 @@ WORDS = {
 
 @pytest.mark.parametrize("word", WORDS.values(), ids=WORDS)
 def test_memory_counts_no_less_than_it_takes(word_piece, word):
-    memory, learn = ChunkMemory(), partial(tokenize, word_piece)
+    memory = ChunkMemory()
+
+    def learn(chunks):
+        return tokenize(word_piece, chunks).rows_of_bytes()
+
     memory.bags([word(-1)], learn)
     counted = memory.n_bytes
     tracemalloc.start()

@@ -1,0 +1,379 @@
+"""Pictures: training curves, contributions of tokens, and a map of texts.
+
+They need matplotlib, which ``pip install "sklearn-static[plot]"`` brings.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from sklearn.decomposition import PCA
+from sklearn.utils import check_consistent_length
+
+from ._validation import check_texts
+
+__all__ = ["ContributionDisplay", "TextMapDisplay", "TrainingCurveDisplay"]
+
+_TOWARDS, _AGAINST = "#2ea043", "#da3633"
+
+
+class TrainingCurveDisplay:
+    """The losses of each epoch of fine-tuning, and which epoch was kept.
+
+    Parameters
+    ----------
+    epochs : array-like of shape (n_epochs,)
+    curves : dict of str to array-like of shape (n_epochs,)
+        Values by the name of a curve. NaN where an epoch has none.
+    best_epoch : int, default=None
+        Where to draw a line.
+
+    Attributes
+    ----------
+    ax_ : matplotlib.axes.Axes
+    figure_ : matplotlib.figure.Figure
+    lines_ : dict of str to matplotlib.lines.Line2D
+        The curves by name.
+
+    See Also
+    --------
+    StaticClassifier : Has a ``history_`` if it was fine-tuned.
+    """
+
+    def __init__(
+        self, epochs: Any, curves: dict[str, Any], best_epoch: int | None = None
+    ) -> None:
+        self.epochs = epochs
+        self.curves = curves
+        self.best_epoch = best_epoch
+
+    @classmethod
+    def from_estimator(
+        cls, estimator: Any, *, ax: Any = None, **line_kwargs: Any
+    ) -> TrainingCurveDisplay:
+        """Draw what a fitted estimator saw.
+
+        Parameters
+        ----------
+        estimator : StaticClassifier or StaticRegressor
+            Fine-tuned, that is, with a ``history_``.
+        ax : matplotlib.axes.Axes, default=None
+            Where to draw; None makes a new figure.
+        **line_kwargs : dict
+            For ``Axes.plot``.
+
+        Returns
+        -------
+        display : TrainingCurveDisplay
+
+        Raises
+        ------
+        ValueError
+            If the estimator has no history.
+        ImportError
+            If matplotlib is not installed.
+        """
+        history = getattr(estimator, "history_", None)
+        if not history:
+            raise ValueError(
+                f"This {type(estimator).__name__} has no history_: it was not fitted, "
+                'or solved for rather than fine-tuned. Fit it with solver="adam".'
+            )
+        names = {"train_loss": "training loss", "valid_loss": "validation loss"}
+        names["valid_score"] = "validation score"
+        curves = {
+            name: np.array([row.get(key, np.nan) for row in history])
+            for key, name in names.items()
+            if any(key in row for row in history)
+        }
+        epochs = np.arange(1, len(history) + 1)
+        return cls(epochs, curves, estimator.best_epoch_).plot(ax, **line_kwargs)
+
+    def plot(self, ax: Any = None, **line_kwargs: Any) -> TrainingCurveDisplay:
+        """Draw the curves.
+
+        Parameters
+        ----------
+        ax : matplotlib.axes.Axes, default=None
+            Where to draw; None makes a new figure.
+        **line_kwargs : dict
+            For ``Axes.plot``.
+
+        Returns
+        -------
+        display : TrainingCurveDisplay
+            This object, with its attributes.
+        """
+        self.ax_, self.figure_ = _axes(ax)
+        settings = {"marker": "."} | line_kwargs
+        self.lines_ = {
+            name: self.ax_.plot(self.epochs, values, label=name, **settings)[0]
+            for name, values in self.curves.items()
+        }
+        if self.best_epoch is not None:
+            self.ax_.axvline(self.best_epoch, color="gray", ls=":", label="kept")
+        self.ax_.set(xlabel="epoch", ylabel=" and ".join(_kinds(self.curves)))
+        self.ax_.legend()
+        return self
+
+
+class ContributionDisplay:
+    """What each token of a text adds to one score, as bars from top to bottom.
+
+    Parameters
+    ----------
+    tokens : list of str
+        In the order of the bars.
+    contributions : array-like of shape (n_tokens,)
+    output : object
+        The class, label or target of the score.
+
+    Attributes
+    ----------
+    ax_ : matplotlib.axes.Axes
+    figure_ : matplotlib.figure.Figure
+    bars_ : matplotlib.container.BarContainer
+
+    See Also
+    --------
+    Explanation : What is drawn.
+    """
+
+    def __init__(self, tokens: list[str], contributions: Any, output: Any) -> None:
+        self.tokens = tokens
+        self.contributions = contributions
+        self.output = output
+
+    @classmethod
+    def from_estimator(
+        cls,
+        estimator: Any,
+        text: str,
+        *,
+        output: Any = None,
+        n_tokens: int = 15,
+        ax: Any = None,
+        **bar_kwargs: Any,
+    ) -> ContributionDisplay:
+        """Draw what the score of a text comes from.
+
+        Parameters
+        ----------
+        estimator : StaticClassifier, StaticRegressor or StaticPipeline
+            Anything with a method ``explain``.
+        text : str
+        output : object, default=None
+            The class, label or target to explain; None takes that of the greatest
+            score.
+        n_tokens : int, default=15
+            How many tokens at most, the greatest contributions first.
+        ax : matplotlib.axes.Axes, default=None
+            Where to draw; None makes a new figure.
+        **bar_kwargs : dict
+            For ``Axes.barh``.
+
+        Returns
+        -------
+        display : ContributionDisplay
+
+        Raises
+        ------
+        ValueError
+            If there is no such output.
+        ImportError
+            If matplotlib is not installed.
+        """
+        (explanation,) = estimator.explain([text])
+        return cls.from_explanation(
+            explanation, output=output, n_tokens=n_tokens, ax=ax, **bar_kwargs
+        )
+
+    @classmethod
+    def from_explanation(
+        cls,
+        explanation: Any,
+        *,
+        output: Any = None,
+        n_tokens: int = 15,
+        ax: Any = None,
+        **bar_kwargs: Any,
+    ) -> ContributionDisplay:
+        """Draw an explanation that there is already.
+
+        Parameters
+        ----------
+        explanation : Explanation
+        output, n_tokens, ax, **bar_kwargs
+            As of :meth:`from_estimator`.
+
+        Returns
+        -------
+        display : ContributionDisplay
+        """
+        output = explanation.best if output is None else output
+        top = explanation.top(n_tokens, output)
+        tokens, contributions = [token for token, _ in top], [value for _, value in top]
+        return cls(tokens, contributions, output).plot(ax, **bar_kwargs)
+
+    def plot(self, ax: Any = None, **bar_kwargs: Any) -> ContributionDisplay:
+        """Draw the bars.
+
+        Parameters
+        ----------
+        ax : matplotlib.axes.Axes, default=None
+            Where to draw; None makes a new figure.
+        **bar_kwargs : dict
+            For ``Axes.barh``.
+
+        Returns
+        -------
+        display : ContributionDisplay
+            This object, with its attributes.
+        """
+        self.ax_, self.figure_ = _axes(ax)
+        colours = [_TOWARDS if value > 0 else _AGAINST for value in self.contributions]
+        places = np.arange(len(self.tokens))
+        settings = {"color": colours} | bar_kwargs
+        self.bars_ = self.ax_.barh(places, self.contributions, **settings)
+        self.ax_.set_yticks(places, self.tokens)
+        self.ax_.invert_yaxis()
+        self.ax_.axvline(0, color="gray", linewidth=0.8)
+        self.ax_.set(xlabel=f"contribution to the score of {self.output}")
+        return self
+
+
+class TextMapDisplay:
+    """Texts as points of a plane.
+
+    Parameters
+    ----------
+    positions : array-like of shape (n_texts, 2)
+    labels : array-like of shape (n_texts,), default=None
+        Give the points their colours.
+
+    Attributes
+    ----------
+    ax_ : matplotlib.axes.Axes
+    figure_ : matplotlib.figure.Figure
+    points_ : list of matplotlib.collections.PathCollection
+        Those of each label in ascending order.
+    """
+
+    def __init__(self, positions: Any, labels: Any = None) -> None:
+        self.positions = positions
+        self.labels = labels
+
+    @classmethod
+    def from_estimator(
+        cls,
+        estimator: Any,
+        X: Any,
+        y: Any = None,
+        *,
+        projection: Any = None,
+        ax: Any = None,
+        **scatter_kwargs: Any,
+    ) -> TextMapDisplay:
+        """Draw a map of texts.
+
+        Parameters
+        ----------
+        estimator : object
+            Anything with a method ``transform``, such as a fitted
+            StaticEmbeddingTransformer, ``encode``, such as a StaticEmbedding, or
+            ``decision_function``, such as a classifier of three or more classes.
+        X : list, tuple, array, Series or one-column frame of str
+            The texts, n_texts of them.
+        y : array-like of shape (n_texts,), default=None
+            Labels, which give the points their colours.
+        projection : estimator, default=None
+            From features to two dimensions by its ``fit_transform``; None
+            is ``PCA(2)``.
+        ax : matplotlib.axes.Axes, default=None
+            Where to draw; None makes a new figure.
+        **scatter_kwargs : dict
+            For ``Axes.scatter``.
+
+        Returns
+        -------
+        display : TextMapDisplay
+
+        Raises
+        ------
+        TypeError, ValueError
+            If the estimator has none of these methods, the texts are not as described,
+            y has another length, or what comes out has not two dimensions.
+        ImportError
+            If matplotlib is not installed.
+        """
+        texts = check_texts(X)
+        if y is not None:
+            check_consistent_length(texts, y)
+        features = np.asarray(_features(estimator)(texts))
+        projection = PCA(2, random_state=0) if projection is None else projection
+        if features.ndim != 2 or features.shape[1] < 2:
+            raise ValueError(
+                f"The features have shape {features.shape}, but two or more for each "
+                "text were expected. A classifier of two classes has one score: take "
+                "its embedding_."
+            )
+        return cls(projection.fit_transform(features), y).plot(ax, **scatter_kwargs)
+
+    def plot(self, ax: Any = None, **scatter_kwargs: Any) -> TextMapDisplay:
+        """Draw the points.
+
+        Parameters
+        ----------
+        ax : matplotlib.axes.Axes, default=None
+            Where to draw; None makes a new figure.
+        **scatter_kwargs : dict
+            For ``Axes.scatter``.
+
+        Returns
+        -------
+        display : TextMapDisplay
+            This object, with its attributes.
+        """
+        self.ax_, self.figure_ = _axes(ax)
+        settings = {"s": 12, "alpha": 0.7} | scatter_kwargs
+        positions = np.asarray(self.positions)
+        if self.labels is None:
+            self.points_ = [self.ax_.scatter(*positions.T, **settings)]
+        else:
+            labels = np.asarray(self.labels)
+            self.points_ = [
+                self.ax_.scatter(*positions[labels == label].T, label=label, **settings)
+                for label in np.unique(labels)
+            ]
+            self.ax_.legend()
+        self.ax_.set(xticks=[], yticks=[])
+        return self
+
+
+def _features(estimator: Any) -> Any:
+    for method in ("transform", "encode", "decision_function"):
+        if hasattr(estimator, method):
+            return getattr(estimator, method)
+    raise TypeError(
+        f"{type(estimator).__name__} has none of the methods transform, encode and "
+        "decision_function, one of which was expected."
+    )
+
+
+def _kinds(curves: dict[str, Any]) -> list[str]:
+    """What the curves are of: losses, scores or both."""
+    return [kind for kind in ("loss", "score") if any(kind in name for name in curves)]
+
+
+def _axes(ax: Any) -> tuple[Any, Any]:
+    try:
+        from matplotlib import pyplot as plt
+    except ImportError as error:
+        raise ImportError(
+            "Drawing needs matplotlib, which is not installed. Install it with: pip "
+            'install "sklearn-static[plot]"'
+        ) from error
+    if ax is None:
+        _, ax = plt.subplots(layout="constrained")
+    return ax, ax.figure

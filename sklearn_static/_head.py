@@ -56,6 +56,10 @@ class Linear:
         out += self.bias
         return out
 
+    def __repr__(self) -> str:
+        n_outputs, n_inputs = self.weight.shape
+        return f"Linear(n_inputs={n_inputs}, n_outputs={n_outputs})"
+
     def then_scaled(self, scale: np.ndarray, shift: np.ndarray) -> Linear:
         """The map followed by multiplication with `scale` and addition of `shift`."""
         weight = self.weight * scale[:, None]
@@ -149,6 +153,9 @@ class Scale:
         """``X * factor + shift``."""
         return X * self.factor + self.shift
 
+    def __repr__(self) -> str:
+        return f"Scale(n_features={len(self.factor)})"
+
 
 @dataclass(frozen=True, eq=False)
 class LayerNorm:
@@ -171,6 +178,9 @@ class LayerNorm:
         variance = np.square(centred).mean(axis=1, keepdims=True)
         out: np.ndarray = centred / np.sqrt(variance + np.float32(self.eps))
         return out * self.weight + self.bias
+
+    def __repr__(self) -> str:
+        return f"LayerNorm(n_features={len(self.weight)}, eps={self.eps})"
 
 
 @dataclass(frozen=True, eq=False)

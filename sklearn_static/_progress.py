@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 
-__all__ = ["batch_starts"]
+__all__ = ["batch_starts", "counter"]
 
 
 def batch_starts(
@@ -18,3 +19,20 @@ def batch_starts(
 
     bar: Iterable[int] = tqdm(starts, name)
     return bar
+
+
+@contextmanager
+def counter(name: str, *, show: bool) -> Iterator[Callable[[int, int], None]]:
+    """What takes how many steps are done, of how many; `show` draws a bar of them."""
+    if not show:
+        yield lambda n_done, n_steps: None
+        return
+    from tqdm.auto import tqdm
+
+    with tqdm(desc=name) as bar:
+
+        def told(n_done: int, n_steps: int) -> None:
+            bar.total = n_steps
+            bar.update(n_done - bar.n)
+
+        yield told

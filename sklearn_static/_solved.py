@@ -9,6 +9,7 @@ from scipy.sparse import csr_array
 
 from ._head import Head, Linear
 from ._lexicon import Lexicon, learn
+from ._progress import counter
 from ._solving import Classes, Features, Labels, Split, folds, solve
 from ._targets import ClassTargets, Examples, LabelTargets
 from ._votes import WordVotes, idf_of, tfidf
@@ -45,6 +46,7 @@ def solve_examples(
     C: float,
     lexical: bool,
     random_state: np.random.RandomState,
+    verbose: bool = False,
 ) -> Solved:
     """Solve for the head, and with `lexical` for votes, that suit examples.
 
@@ -60,6 +62,8 @@ def solve_examples(
     lexical : bool
     random_state : RandomState
         Shuffles the folds.
+    verbose : bool, default=False
+        Whether to show a progress bar.
     """
     n_train = len(train.texts)
     examples = train if held_out is None else train.and_then(held_out)
@@ -73,14 +77,16 @@ def solve_examples(
     if lexical:
         words = embedding.words(bags)
         vocabulary = _Vocabulary.of(words, n_train, _MAX_VOTES // targets.n_outputs)
-    solution = solve(
-        Features(embedding.pool(bags), vocabulary.tfidf),
-        problem,
-        rows[:n_train],
-        splits,
-        C=C,
-        shifts=not targets.is_weighted,
-    )
+    with counter("fit", show=verbose) as told:
+        solution = solve(
+            Features(embedding.pool(bags), vocabulary.tfidf),
+            problem,
+            rows[:n_train],
+            splits,
+            C=C,
+            shifts=not targets.is_weighted,
+            told=told,
+        )
     votes, weight = None, solution.dense.T
     if lexical:
         votes = WordVotes(vocabulary.lexicon, vocabulary.idf, solution.sparse)

@@ -111,7 +111,8 @@ class StaticClassifier(ClassifierMixin, StaticModelBase):
         dropout. On one machine the same int gives the same model, bit for bit. None
         takes fresh entropy and leaves numpy's global generator alone.
     verbose : bool or int, default=False
-        Whether to show a progress bar while "adam" trains.
+        Whether ``fit`` shows a progress bar: of the strengths of words that are tried
+        and the fit of all texts, or of epochs.
 
     Attributes
     ----------
@@ -302,6 +303,7 @@ class StaticClassifier(ClassifierMixin, StaticModelBase):
             C=self.C,
             lexical=self.lexical,
             random_state=random_state,
+            verbose=bool(self.verbose),
         )
         learned = {
             "head_": self._freeze(solved.head, targets),

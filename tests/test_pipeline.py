@@ -19,7 +19,7 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_static import StaticEmbeddingTransformer, StaticPipeline
-from sklearn_static._head import Linear, mlp
+from sklearn_static._head import LayerNorm, Linear, Scale, mlp
 from sklearn_static.head import StaticHeadRegressor
 
 METHODS = ("predict", "predict_proba", "predict_log_proba", "decision_function")
@@ -348,3 +348,14 @@ def test_saved_pipelines_predict_where_torch_cannot_be_imported(
     expected = pipeline.predict_proba(odd_texts)
     for name in ("folder.npy", "joblib.npy"):
         assert_array_equal(np.load(tmp_path / name), expected)
+
+
+def test_representations_tell_sizes_and_not_weights(pipeline):
+    for shown in (repr(pipeline), pipeline._repr_html_()):
+        assert "Linear(n_inputs=8, n_outputs=6)" in shown
+        assert "array([[" not in shown
+    parts = (LayerNorm(*np.ones((2, 3), np.float32), 1e-5), Scale(*np.ones((2, 4))))
+    assert list(map(repr, parts)) == [
+        "LayerNorm(n_features=3, eps=1e-05)",
+        "Scale(n_features=4)",
+    ]

@@ -397,3 +397,14 @@ def test_compression_keeps_the_votes(model):
     difference = small.predict_proba(NEW) - pipeline.predict_proba(NEW)
     assert np.abs(difference).max() < 0.2
     assert small.score(NEW, NEW_Y) > 0.95
+
+
+@pytest.mark.parametrize(("lexical", "n_steps"), [(True, 5), (False, 2)])
+def test_verbose_shows_a_bar_of_the_steps_and_silence_is_the_default(
+    capfd, lexical, n_steps
+):
+    expected = solved(lexical=lexical).fit(X, Y).predict_proba(NEW)
+    assert capfd.readouterr() == ("", "")
+    shown = solved(lexical=lexical, verbose=True).fit(X, Y)
+    assert f"{n_steps}/{n_steps}" in capfd.readouterr().err
+    assert shown.predict_proba(NEW).tobytes() == expected.tobytes()

@@ -6,7 +6,7 @@ how sure of itself the model may be. Then all texts are trained on.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -74,6 +74,7 @@ def solve(
     *,
     C: float,
     shifts: bool,
+    told: Callable[[int, int], None] = lambda n_done, n_in_all: None,
 ) -> Solution:
     """The calibrated linear model of some texts.
 
@@ -91,20 +92,26 @@ def solve(
         The inverse strength of regularisation.
     shifts : bool
         Whether calibration may move scores from class to class.
+    told : callable, default=None
+        Is told how many steps are done, of how many, whenever one is.
     """
     centre = features.dense.mean(axis=0)
     centred = features.dense
     centred -= centre
     factors = _FACTORS if splits and features.sparse.shape[1] else _FACTORS[:1]
     log_prior = problem.take(train).log_prior()
+    n_steps = len(factors) + 1
     best: _Trial | None = None
-    for design in _designs(Features(centred, features.sparse), factors):
+    designs = _designs(Features(centred, features.sparse), factors)
+    for n_done, design in enumerate(designs, 1):
         trial = _tried(design, problem, splits, C, log_prior, shifts, best)
         if best is None or trial.calibration.loss < best.calibration.loss:
             best = trial
+        told(n_done, n_steps)
     assert best is not None
     design, models, calibration = best
     linear = fit_linear(design.take(train), problem.take(train), C, _mean(models))
+    told(n_steps, n_steps)
     dense, sparse = design.weights(linear.weights * calibration.factor)
     intercept = calibration(linear.intercept) - centre @ dense
     return Solution(

@@ -49,6 +49,7 @@ SEEDS = (0, 1, 2)
 N_ROWS = 1000
 A_CLASS = ("1 a class", "8 a class", "16 a class", "64 a class")
 """Few rows, as many of each class where there are so many."""
+SIZES = (*A_CLASS, N_ROWS)
 MANY_CLASSES = "banking77"
 """A set of 77 classes, which no mean includes."""
 WRONG = "1,000, a fifth wrong"
@@ -101,6 +102,9 @@ METHODS: dict[str, Callable[[int], Any]] = {
         batch_size=32,
         random_state=seed,
     ),
+    "StaticClassifier, fine-tuned, table frozen": lambda seed: StaticClassifier(
+        POTION, freeze_embedding=True, random_state=seed
+    ),
     "StaticClassifier, fine-tuned": lambda seed: StaticClassifier(
         POTION, solver="adam", random_state=seed
     ),
@@ -115,6 +119,7 @@ METHODS: dict[str, Callable[[int], Any]] = {
 OF_FEW_ROWS = (
     "embeddings, logistic regression, C=10",
     "both, logistic regression",
+    "StaticClassifier, fine-tuned, table frozen",
     "StaticClassifier, fine-tuned",
     "StaticClassifier",
 )
@@ -204,13 +209,18 @@ def partly_wrong(y: list[Any], rng: np.random.Generator) -> list[Any]:
 def figures(
     probabilities: np.ndarray, classes: np.ndarray, y: list[Any]
 ) -> dict[str, float]:
-    """Macro-F1 and accuracy in percent, log-loss, calibration error in percent."""
+    """Macro-F1 and accuracy in percent, log-loss, calibration error in percent.
+
+    A class that the training rows lack has no probability.
+    """
     predicted = classes[probabilities.argmax(axis=1)]
-    order = np.argsort(classes)
+    every = np.union1d(classes, y)
+    of_every = np.zeros((len(y), len(every)))
+    of_every[:, np.searchsorted(every, classes)] = probabilities
     return {
         "f1": 100 * f1_score(y, predicted, average="macro"),
         "accuracy": 100 * accuracy_score(y, predicted),
-        "log_loss": log_loss(y, probabilities[:, order], labels=classes[order]),
+        "log_loss": log_loss(y, of_every, labels=every),
         "ece": 100 * calibration_error(probabilities.max(axis=1), predicted == y),
     }
 
@@ -227,13 +237,12 @@ def calibration_error(confidence: np.ndarray, correct: np.ndarray) -> float:
 
 def table(records: list[dict[str, Any]], rows: int | str, figure: str) -> str:
     """A line for each method: its mean on each data set, and over them, +- by seed."""
-    methods = list(dict.fromkeys(r["method"] for r in records))
     datasets = SMALL if rows == "all" else DATASETS
     lines = [
         "| " + " | ".join(["", "mean", *datasets, "fit, seconds"]) + " |",
         "|---" + "|--:" * (len(datasets) + 2) + "|",
     ]
-    for method in methods:
+    for method in METHODS:
         found = {
             (r["dataset"], r["seed"]): r
             for r in records
@@ -253,16 +262,15 @@ def table(records: list[dict[str, Any]], rows: int | str, figure: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-def few_rows(records: list[dict[str, Any]]) -> str:
-    """The mean macro-F1 over all data sets and seeds, from few rows to 1,000."""
-    sizes = (*A_CLASS, N_ROWS)
-    lines = [
-        "| " + " | ".join(["", *A_CLASS, "1,000 rows"]) + " |",
-        "|---" + "|--:" * len(sizes) + "|",
-    ]
+def learning_curves(records: list[dict[str, Any]]) -> dict[str, list[float]]:
+    """The mean macro-F1 over all data sets and seeds, by method, for each of SIZES.
+
+    NaN where a data set or a seed is missing.
+    """
+    curves = {}
     for method in OF_FEW_ROWS:
-        cells = [method]
-        for rows in sizes:
+        curves[method] = []
+        for rows in SIZES:
             found = [
                 r["f1"]
                 for r in records
@@ -270,9 +278,34 @@ def few_rows(records: list[dict[str, Any]]) -> str:
                 and r["dataset"] in DATASETS
             ]
             whole = len(found) == len(DATASETS) * len(SEEDS)
-            cells.append(f"{np.mean(found):.1f}" if whole else "")
-        lines.append("| " + " | ".join(cells) + " |")
+            curves[method].append(float(np.mean(found)) if whole else np.nan)
+    return curves
+
+
+def few_rows(curves: dict[str, list[float]]) -> str:
+    """The learning curves as a table."""
+    lines = [
+        "| " + " | ".join(["", *A_CLASS, "1,000 rows"]) + " |",
+        "|---" + "|--:" * len(SIZES) + "|",
+    ]
+    for method, values in curves.items():
+        cells = ["" if np.isnan(value) else f"{value:.1f}" for value in values]
+        lines.append("| " + " | ".join([method, *cells]) + " |")
     return "\n".join(lines) + "\n"
+
+
+def draw(curves: dict[str, list[float]], path: Path) -> None:
+    """The learning curves as a chart."""
+    from matplotlib.figure import Figure
+
+    chart = Figure(figsize=(7.5, 4), layout="constrained")
+    axes = chart.subplots()
+    for method, values in curves.items():
+        axes.plot([*A_CLASS, "1,000 rows"], values, marker=".", label=method)
+    axes.set_ylabel("macro-F1, percent")
+    axes.grid(axis="y", alpha=0.4)
+    axes.legend()
+    chart.savefig(path)
 
 
 def odd_rows(records: list[dict[str, Any]]) -> str:
@@ -307,6 +340,7 @@ def main() -> None:
     )
     parser.add_argument("--output", type=Path, default=Path("accuracy.jsonl"))
     parser.add_argument("--tables", type=Path, help="also write tables to this folder")
+    parser.add_argument("--chart", type=Path, help="also draw learning curves to it")
     parser.add_argument("--methods", nargs="*", default=list(METHODS), choices=METHODS)
     args = parser.parse_args()
     check_there([*DATASETS, MANY_CLASSES])
@@ -324,8 +358,11 @@ def main() -> None:
         for rows in (N_ROWS, "all")
         for figure in ("f1", "accuracy", "log_loss", "ece")
     }
-    texts["few_rows"] = few_rows(records)
+    curves = learning_curves(records)
+    texts["few_rows"] = few_rows(curves)
     texts["odd_rows"] = odd_rows(records)
+    if args.chart is not None:
+        draw(curves, args.chart)
     for name, text in texts.items():
         print(f"{name}\n\n{text}")
         if args.tables is not None:

@@ -24,5 +24,5 @@ def test_the_blocks_run_and_give_what_their_comments_say(tmp_path, monkeypatch):
             if comment:
                 assert repr(value) == expected
                 shown += 1
-    assert len(blocks) == 4
-    assert shown == 2
+    assert len(blocks) == 5
+    assert shown == 3

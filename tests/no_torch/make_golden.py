@@ -10,7 +10,12 @@ from pathlib import Path
 import numpy as np
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
 
-from sklearn_static import StaticEmbedding, StaticEmbeddingTransformer, StaticPipeline
+from sklearn_static import (
+    StaticClassifier,
+    StaticEmbedding,
+    StaticEmbeddingTransformer,
+    StaticPipeline,
+)
 from sklearn_static._head import (
     Activation,
     Head,
@@ -79,7 +84,15 @@ def pipelines():
         "numbers": (table, StaticHeadRegressor(perceptron(2))),
         "own_head": (table, StaticHeadClassifier(head_of_every_layer(2), ["n", "p"])),
     }
-    return {name: _pipeline(*parts) for name, parts in heads.items()}
+    made = {name: _pipeline(*parts) for name, parts in heads.items()}
+    return {**made, "votes": _solved(table)}
+
+
+def _solved(table):
+    texts = ["great acting", "good films", "fine film", "poor films", "bad acting"] * 4
+    labels = ["pos", "pos", "pos", "neg", "neg"] * 4
+    classifier = StaticClassifier(table, handle_missing="empty", random_state=0)
+    return classifier.fit(texts, labels).to_pipeline()
 
 
 def _pipeline(table, head):

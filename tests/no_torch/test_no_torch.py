@@ -47,7 +47,7 @@ def test_optional_libraries_are_not_installed(library):
 
 
 def test_every_format_has_its_folders():
-    n_kinds = {"version-1": 5}
+    n_kinds = {"version-1": 6}
     assert Counter(folder.parent.name for folder in GOLDEN) == n_kinds
     assert set(n_kinds) == {f"version-{i + 1}" for i in range(FORMAT_VERSION)}
 

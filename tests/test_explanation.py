@@ -26,7 +26,15 @@ from sklearn_static.explanation import Explanation, Explanations
 from sklearn_static.votes import features_of, parts_of
 
 EMBEDDING = toy_embedding()
-ODD = ["", "oven", "Butter & <salt>, 3.50!", "zzz qqq", "the the the mast", "naïve — 3"]
+ODD = [
+    "",
+    "oven",
+    "heap byte",
+    "Butter & <salt>, 3.50!",
+    "zzz qqq",
+    "the the the mast",
+    "naïve — 3",
+]
 
 
 def fitted(topics=("cook", "sail", "code"), **settings):

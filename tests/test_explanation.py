@@ -11,6 +11,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline
+from tokenizers.models import Unigram, WordPiece
 from toys import TOPICS, frozen_pipeline, toy_embedding, toy_texts
 
 from sklearn_static import (
@@ -172,7 +173,18 @@ def test_many_parts_are_taken_some_at_a_time(monkeypatch):
 # What features are made of
 
 
-def test_parts_add_up_to_features(embedding, odd_texts):
+@pytest.mark.parametrize("normalize", [False, True])
+@pytest.mark.parametrize("kind", ["rows", "weights", "mapping", "both"])
+def test_parts_add_up_to_features(word_piece, odd_texts, kind, normalize):
+    rng = np.random.default_rng(0)
+    n_tokens = word_piece.get_vocab_size()
+    embedding = StaticEmbedding(
+        rng.normal(size=(7 if kind in ("mapping", "both") else n_tokens, 5)),
+        word_piece,
+        weights=rng.random(n_tokens) if kind in ("weights", "both") else None,
+        mapping=rng.integers(7, size=n_tokens) if kind in ("mapping", "both") else None,
+        normalize=normalize,
+    )
     bags = embedding.tokenize(odd_texts)
     parts = embedding.parts(bags)
     assert parts.dtype == np.float32
@@ -227,6 +239,30 @@ def fitted_with_votes(known=[]):  # noqa: B006
         )
     assert len(known[0].votes_.lexicon.pairs)
     return known[0]
+
+
+def test_tokens_belong_to_the_words_that_they_make_up(tokenizer, make_table, odd_texts):
+    embedding = make_table(tokenizer)
+    bags = embedding.tokenize([*odd_texts, "untokenizable unaffable a b. 1 12 x"])
+    words, of_tokens = embedding.words(bags), embedding.words_of_tokens(bags)
+    several = 0
+    for number, expected in enumerate(words.prints):
+        ids = bags.ids[of_tokens == number]
+        alone = embedding.words(TokenBags(ids, np.array([0, len(ids)])))
+        assert alone.prints.tolist() == [expected]
+        several += len(ids) > 1
+    assert len(words.prints)
+    assert several or not isinstance(tokenizer.model, (WordPiece, Unigram))
+
+
+def test_votes_of_words_of_several_tokens_are_shared(embedding, plain_texts):
+    labels = np.arange(len(plain_texts)) % 2
+    classifier = StaticClassifier(embedding, random_state=0).fit(plain_texts, labels)
+    votes, bags = classifier.votes_, embedding.tokenize(plain_texts)
+    parts = parts_of(embedding, votes, bags)
+    for i, expected in enumerate(features_of(embedding, votes, plain_texts)):
+        part = parts[bags.offsets[i] : bags.offsets[i + 1]]
+        assert_allclose(part.sum(axis=0), expected, atol=1e-5)
 
 
 # Where tokens stand

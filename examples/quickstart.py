@@ -19,6 +19,7 @@ import re
 import sys
 import warnings
 from collections.abc import Iterator
+from functools import cache
 from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -81,6 +82,7 @@ NOT_PROSE = re.compile(r"---| : |:$|^(Args|Returns|Raises):|^[-*.>\d]", re.MULTI
 SENTENCE = re.compile(r"[A-Z][\w ,;:'\"()./-]+[.!?]")
 
 
+@cache
 def docstring_sentences() -> tuple[list[str], list[str]]:
     """Return sentences, equally many of each library, and their libraries' names."""
     library_of: dict[str, str] = {}
@@ -113,6 +115,14 @@ def sentences_of(library: str) -> Iterator[str]:
 
 def docstrings_of(library: str) -> Iterator[str]:
     """Yield a library's docstrings, in an arbitrary order, without importing it."""
+    for definition in definitions_of(library):
+        yield ast.get_docstring(definition) or ""
+
+
+def definitions_of(
+    library: str,
+) -> Iterator[ast.ClassDef | ast.FunctionDef | ast.Module]:
+    """Yield the syntax trees of a library's modules, and of what they define."""
     spec = importlib.util.find_spec(library)
     if spec is None or spec.origin is None:
         return
@@ -126,7 +136,7 @@ def docstrings_of(library: str) -> Iterator[str]:
                 tree = ast.parse(file.read_bytes())
             for node in ast.walk(tree):
                 if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.Module):
-                    yield ast.get_docstring(node) or ""
+                    yield node
 
 
 def texts_in_csv(

@@ -167,7 +167,8 @@ class ContributionDisplay:
             The class, label or target to explain; None takes that of the greatest
             score.
         n_tokens : int, default=15
-            How many tokens at most, the greatest contributions first.
+            How many tokens at most, the greatest contributions first. Those that
+            contribute nothing are left out.
         ax : matplotlib.axes.Axes, default=None
             Where to draw; None makes a new figure.
         **bar_kwargs : dict
@@ -212,7 +213,7 @@ class ContributionDisplay:
         display : ContributionDisplay
         """
         output = explanation.best if output is None else output
-        top = explanation.top(n_tokens, output)
+        top = [one for one in explanation.top(n_tokens, output) if one[1]]
         tokens, contributions = [token for token, _ in top], [value for _, value in top]
         return cls(tokens, contributions, output).plot(ax, **bar_kwargs)
 

@@ -342,7 +342,8 @@ class StaticEmbedding(FolderMixin):
         -------
         nearest : list of list of (str, float)
             For each text, tokens and the cosines of their vectors with the embedding,
-            the greatest first.
+            the greatest first. Tokens are as the vocabulary has them: parts of words,
+            such as ``"##set"``, are among them.
 
         Examples
         --------

@@ -165,6 +165,10 @@ class Explanation:
 class Explanations(list[Explanation]):
     """A list of :class:`Explanation`, which notebooks show one below the other."""
 
+    def __getitem__(self, index: Any) -> Any:
+        found = super().__getitem__(index)
+        return Explanations(found) if isinstance(index, slice) else found
+
     def _repr_html_(self) -> str:
         return "\n".join(explanation.to_html() for explanation in self)
 

@@ -14,6 +14,7 @@ from sklearn_static.displays import (
     TextMapDisplay,
     TrainingCurveDisplay,
 )
+from sklearn_static.explanation import Explanation
 
 matplotlib = pytest.importorskip("matplotlib", reason="the extra `plot` draws")
 
@@ -85,6 +86,17 @@ def test_bars_are_the_greatest_contributions(solved):
         assert display.ax_.get_xlabel() == "contribution to the score of cook"
         assert display.ax_.yaxis_inverted()
     assert ContributionDisplay.from_explanation(explanation).output == explanation.best
+
+
+def test_tokens_that_contribute_nothing_have_no_bar():
+    explanation = Explanation(
+        *("a b c", ["a", "b", "c"], np.array([[0, 1], [2, 3], [4, 5]])),
+        outputs=np.array(["x"]),
+        contributions=np.array([[1.0], [0.0], [-2.0]]),
+        baseline=np.zeros(1),
+        residual=np.zeros(1),
+    )
+    assert ContributionDisplay.from_explanation(explanation).tokens == ["c", "a"]
 
 
 def test_bars_of_no_token(solved):

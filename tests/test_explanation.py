@@ -348,6 +348,13 @@ def test_many_are_shown_one_below_the_other():
     assert explanation_of()._repr_html_() in html
 
 
+def test_a_part_of_many_is_shown_as_they_are():
+    many = Explanations([explanation_of(), explanation_of("a b c")])
+    assert isinstance(many[:1], Explanations)
+    assert many[:1] == [many[0]]
+    assert many[1].text == "a b c"
+
+
 def test_reprs_say_the_class_and_what_speaks_for_it():
     assert repr(explanation_of()) == (
         "<Explanation of <sail> by oven +1.00, oven +0.00, mast +0.00>"

@@ -8,7 +8,8 @@ The modules of a sentence transformer's folder (``modules.json``) are few and si
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from safetensors.numpy import load_file
 from tokenizers import Tokenizer
 from tqdm.auto import tqdm
 from transformers import AutoModel, AutoTokenizer
+from transformers.utils import logging
 
 __all__ = ["Teacher"]
 
@@ -150,7 +152,7 @@ class Teacher:
 
     def _open_model(self, device: str) -> torch.nn.Module:
         # Weights that the folder lacks, such as an unused pooler's, are drawn.
-        with torch.random.fork_rng(devices=[]):
+        with torch.random.fork_rng(devices=[]), _without_progress_bars():
             model = self._open(AutoModel)
         if model.config.is_encoder_decoder:
             model = model.get_encoder()
@@ -253,6 +255,18 @@ def _resolved(
             f"There is no folder {name_or_folder!r}, and no sentence transformer of "
             f"that name could be got from the Hugging Face Hub. ({error})"
         ) from error
+
+
+@contextmanager
+def _without_progress_bars() -> Iterator[None]:
+    """Keep transformers from drawing a bar of the weights that it reads."""
+    were_shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if were_shown:
+            logging.enable_progress_bar()
 
 
 def _special_ids(tokenizer: Tokenizer) -> tuple[list[int], list[int]]:

@@ -50,13 +50,12 @@ for name, classifier in fits.items():
 # table too fits the training texts sooner, and here the validation texts better.
 
 import matplotlib.pyplot as plt
-import pandas as pd
+
+from sklearn_static.displays import TrainingCurveDisplay
 
 figure, axes = plt.subplots(1, 2, figsize=(9, 3.5), sharey=True, layout="constrained")
 for axis, (name, classifier) in zip(axes, fits.items(), strict=True):
-    history = pd.DataFrame(classifier.history_).set_index("epoch")
-    history[["train_loss", "valid_loss"]].plot(ax=axis, marker=".")
-    axis.axvline(classifier.best_epoch_, color="gray", linestyle=":", label="kept")
-    axis.set(title=name, xlabel="epoch", ylabel="cross-entropy")
-    axis.legend()
+    TrainingCurveDisplay.from_estimator(classifier, ax=axis)
+    axis.set_title(name)
+    axis.label_outer()
 plt.show()

@@ -1,0 +1,106 @@
+"""
+Explain a prediction
+====================
+
+Which words does a prediction come from? What is each class known by? Which texts does
+the model find alike?
+"""
+
+# %%
+# The model
+# ---------
+#
+# From which library does a sentence of documentation come?
+
+from quickstart import docstring_sentences
+from sklearn.model_selection import train_test_split
+
+from sklearn_static import StaticClassifier
+
+texts, labels = docstring_sentences()
+X_train, X_test, y_train, y_test = train_test_split(
+    texts, labels, train_size=2400, stratify=labels, random_state=0
+)
+classifier = StaticClassifier(random_state=0).fit(X_train, y_train)
+print(f"test accuracy {classifier.score(X_test, y_test):.3f}")
+
+# %%
+# What each class is known by
+# ---------------------------
+#
+# Tokens that speak most for each library, each by itself, out of those that occur in
+# ten training texts or more.
+
+import pandas as pd
+
+telling = classifier.telling_tokens(X_train, n_tokens=8, min_df=10)
+pd.DataFrame(
+    {library: [token for token, _ in tokens] for library, tokens in telling.items()}
+)
+
+# %%
+# Single predictions
+# ------------------
+#
+# The test sentences that the model is the most mistaken about. Explanations show
+# themselves as below in a notebook: green speaks for the library that is named first,
+# which is the one that was predicted, and red against it. The number is its score.
+
+import numpy as np
+
+probabilities = classifier.predict_proba(X_test)
+right = np.searchsorted(classifier.classes_, y_test)
+wrongest = probabilities[np.arange(len(y_test)), right].argsort()[:4]
+classifier.explain([X_test[i] for i in wrongest])
+
+# %%
+# The first of them for two classes side by side: the one that was predicted, and the
+# right one. The contributions of a text's tokens and the score of a text without any
+# add up to the score.
+
+import matplotlib.pyplot as plt
+
+from sklearn_static.displays import ContributionDisplay
+
+(explanation,) = classifier.explain([X_test[wrongest[0]]])
+truth = y_test[wrongest[0]]
+figure, axes = plt.subplots(1, 2, figsize=(9, 4), sharex=True, layout="constrained")
+for axis, output in zip(axes, [explanation.best, truth], strict=True):
+    ContributionDisplay.from_explanation(
+        explanation, output=output, n_tokens=10, ax=axis
+    )
+axes[0].set_title("predicted")
+axes[1].set_title("right")
+plt.show()
+
+# %%
+# Words that are alike
+# --------------------
+#
+# What the classifier can do with words that it never met rests on the table: it has a
+# similar vector for words that mean something similar.
+
+words = ["graph", "gradient", "warning", "fast"]
+nearest = classifier.embedding_.nearest(words, n_tokens=6)
+for word, tokens in zip(words, nearest, strict=True):
+    print(f"{word}: {', '.join(f'{token} {cosine:.2f}' for token, cosine in tokens)}")
+
+# %%
+# Texts that are alike
+# --------------------
+#
+# Test sentences on a plane. Left by their embeddings, whose main directions say little
+# about libraries. Right by the classifier's scores, which pull the libraries apart.
+
+from sklearn_static.displays import TextMapDisplay
+
+figure, axes = plt.subplots(1, 2, figsize=(10, 4.5), layout="constrained")
+for axis, (title, estimator) in zip(
+    axes,
+    {"embeddings": classifier.embedding_, "scores": classifier}.items(),
+    strict=True,
+):
+    TextMapDisplay.from_estimator(estimator, X_test[:800], y_test[:800], ax=axis)
+    axis.set_title(title)
+axes[0].get_legend().remove()
+plt.show()

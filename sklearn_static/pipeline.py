@@ -16,6 +16,7 @@ from . import hub, persistence
 from ._card import pipeline_card
 from ._compression import compressed
 from ._folders import FolderMixin
+from ._onnx import write_onnx
 from ._pipeline_format import (
     HEAD_FILE,
     TRANSFORMER_SETTINGS,
@@ -381,6 +382,61 @@ class StaticPipeline(StampedMixin, FolderMixin, Pipeline):
         (first, _), (last, _) = self.steps
         steps = [(first, clone(transformer).set_params(model=smaller)), (last, head)]
         return type(self)(**{**self.get_params(deep=False), "steps": steps})
+
+    def to_onnx(self, path: str | Path) -> None:
+        """Write an ONNX file that predicts the same from the ids of tokens.
+
+        The tokenizer is not in the file: texts become ids before, by
+        :meth:`StaticEmbedding.tokenize` or, in other languages, by a port of the
+        ``tokenizers`` library and the ``tokenizer.json`` of a saved folder. All else
+        is in it: which tokens count, their mean, the votes of words, the head.
+
+        Parameters
+        ----------
+        path : str or Path
+            The file, which is replaced where there is one once the new one is complete.
+            Its folder is made where it is not there.
+
+        Raises
+        ------
+        ImportError
+            If onnx is not installed, which the extra ``onnx`` brings.
+        TypeError
+            If the steps have been altered, the head has a layer that needs torch, or a
+            label is of a type that JSON lacks.
+        ValueError
+            If the model takes more than the 2 GB that such a file can hold.
+        OSError
+            If `path` is a folder, or writing fails; what was there is as it was.
+
+        Notes
+        -----
+        Inputs are ``ids`` of shape (n_tokens,), int32, those of all texts one after the
+        other, and ``offsets`` of shape (n_texts + 1,), int64: text ``i`` has
+        ``ids[offsets[i]:offsets[i + 1]]``. The output is ``probabilities`` of shape
+        (n_texts, n_classes), float32, or ``values`` of shape (n_texts, n_outputs) for a
+        regressor. The metadata has, as JSON, the labels under ``classes``; with many
+        labels the probability from which one is predicted under ``threshold``; and
+        under ``max_characters``, if there is a `max_length`, what texts are cut to
+        before they are tokenized. The operators are those of opset 17.
+
+        Examples
+        --------
+        >>> import onnxruntime
+        >>> from tempfile import TemporaryDirectory
+        >>> from sklearn_static import StaticClassifier
+        >>> texts, labels = ["good film", "bad film"] * 10, ["pos", "neg"] * 10
+        >>> pipeline = StaticClassifier(random_state=0).fit(texts, labels).to_pipeline()
+        >>> with TemporaryDirectory() as folder:
+        ...     pipeline.to_onnx(f"{folder}/film.onnx")
+        ...     session = onnxruntime.InferenceSession(f"{folder}/film.onnx")
+        >>> tokens = pipeline["embedding"].embedding.tokenize(["a good one"])
+        >>> (probabilities,) = session.run(None, tokens._asdict())
+        >>> pipeline.classes_[probabilities.argmax(axis=1)]
+        array(['pos'], dtype='<U3')
+        """
+        transformer, head = self._parts("be exported to ONNX.")
+        write_onnx(path, transformer.embedding, votes_of(transformer), head)
 
     def to_files(self) -> dict[str, bytes]:
         """The contents of the model folder, by file name."""

@@ -91,3 +91,10 @@ def test_fine_tuning_names_the_extra_to_install(parameters):
     model = StaticClassifier(**parameters)
     with pytest.raises(ImportError, match=r'pip install "sklearn-static\[train\]"'):
         model.fit(["a good film", "a bad film"] * 10, [0, 1] * 10)
+
+
+def test_exporting_names_the_extra_to_install(golden, tmp_path):
+    pipeline, _ = golden
+    with pytest.raises(ImportError, match=r'pip install "sklearn-static\[onnx\]"'):
+        pipeline.to_onnx(tmp_path / "model.onnx")
+    assert not list(tmp_path.iterdir())

@@ -1,0 +1,45 @@
+"""Frozen pipelines as ONNX files; everything that imports onnx is in here."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from types import ModuleType
+
+from .._pipeline_format import FrozenHead
+from .._votes import WordVotes
+from ..embedding import StaticEmbedding
+from ..persistence import write_folder
+
+__all__ = ["write_onnx"]
+
+
+def write_onnx(
+    path: str | Path,
+    embedding: StaticEmbedding,
+    votes: WordVotes | None,
+    head: FrozenHead,
+) -> None:
+    """Write a pipeline's ONNX file; see :meth:`StaticPipeline.to_onnx`."""
+    place = Path(path).resolve()
+    if place.is_dir():
+        raise IsADirectoryError(
+            f"{path} is a folder; give the path of a file, such as 'model.onnx'."
+        )
+    content: bytes = _import_model().onnx_model(embedding, votes, head)
+    place.parent.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(dir=place.parent, prefix=f".{place.name}-") as scratch:
+        new = Path(scratch) / "new"
+        write_folder(new, {place.name: content})
+        (new / place.name).replace(place)
+
+
+def _import_model() -> ModuleType:
+    try:
+        return import_module(".model", __name__)
+    except ImportError as error:
+        raise ImportError(
+            "Exporting needs onnx, which comes with the extra 'onnx': pip install "
+            f'"sklearn-static[onnx]". ({error})'
+        ) from error

@@ -74,7 +74,7 @@ class Explanation:
     @property
     def best(self) -> Any:
         """The class, label or target of the greatest score."""
-        return self.outputs[self.scores.argmax()]
+        return self.outputs.tolist()[self.scores.argmax()]
 
     def of(self, output: Any = None) -> np.ndarray:
         """The contributions to one score.

@@ -206,6 +206,9 @@ def test_tokenizing_and_pooling_is_encoding(tokenizer, odd_texts):
         embedding = StaticEmbedding(tokenizer=tokenizer, **table, normalize=True)
         pooled = embedding.pool(embedding.tokenize(odd_texts))
         assert_array_equal(pooled, embedding.encode(odd_texts))
+        out = np.empty_like(pooled)
+        assert embedding.pool(embedding.tokenize(odd_texts), out=out) is out
+        assert_array_equal(pooled, out)
 
 
 def test_rows_and_weights_are_looked_up_by_token():

@@ -85,14 +85,14 @@ def refuse(request: Request, error: RequestValidationError) -> JSONResponse:
 
 
 @app.get("/health")
-def health() -> dict[str, str]:
+async def health() -> dict[str, str]:
     """Say that requests can come."""
     return {"status": "ready"}
 
 
 @app.post("/predict")
-def predict(question: Question) -> list[Prediction]:
-    """Classify texts, in a thread of the pool, so that others are heard meanwhile."""
+async def predict(question: Question) -> list[Prediction]:
+    """Classify texts, for which others wait: the limits bound how long."""
     probabilities = PIPELINE.predict_proba(question.texts)
     best = probabilities.argmax(axis=1)
     labels = PIPELINE.classes_[best].tolist()

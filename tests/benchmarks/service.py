@@ -4,7 +4,7 @@ The service of `examples/service.py` is run by uvicorn, with one worker process 
 two, and asked over loopback. Each connection asks again as soon as it is answered.
 Client and service share the processors, so run it on a machine that does nothing else.
 It needs fastapi, uvicorn, and the reference data in SKLEARN_STATIC_SHARED (by default
-`shared` beside the checkout)::
+`shared` beside the checkout). `--app-dir` names another folder with a `service.py`::
 
     python tests/benchmarks/service.py --tables docs/results
 """
@@ -53,10 +53,10 @@ class Tally:
 
 
 @contextmanager
-def running(folder: Path, n_workers: int, log: Path) -> Iterator[int]:
-    """The port of a service for the model in `folder`."""
+def running(app_dir: Path, folder: Path, n_workers: int, log: Path) -> Iterator[int]:
+    """The port of the service in `app_dir` for the model in `folder`."""
     command = [sys.executable, "-m", "uvicorn", "service:app", "--port", "0"]
-    command += ["--app-dir", str(CHECKOUT / "examples"), "--workers", str(n_workers)]
+    command += ["--app-dir", str(app_dir), "--workers", str(n_workers)]
     command += ["--no-access-log"]
     environment = {"MODEL_FOLDER": str(folder), "OMP_NUM_THREADS": "1"}
     environment["TOKENIZERS_PARALLELISM"] = "false"
@@ -102,13 +102,18 @@ def requests(texts: list[str], n_texts: int) -> list[bytes]:
 async def load(
     port: int, sent: list[bytes], n_texts: int, n_connections: int, seconds: float
 ) -> Tally:
-    """Ask for some seconds, after some that warm up."""
+    """Ask for some seconds, after some that warm up.
+
+    In these, connections are opened one by one: of many at once, the worker that comes
+    first would take all.
+    """
     warm, tally = perf_counter() + WARM_UP, Tally()
     async with asyncio.timeout(seconds + PATIENCE), asyncio.TaskGroup() as group:
         for i in range(n_connections):
             first = i * len(sent) // n_connections
             own = cycle(sent[first:] + sent[:first])
             group.create_task(ask(port, own, n_texts, warm, warm + seconds, tally))
+            await asyncio.sleep(WARM_UP / n_connections)
     return tally
 
 
@@ -159,7 +164,7 @@ def table(rows: list[tuple[int, int, int, float, Tally]]) -> str:
     return "\n".join(lines)
 
 
-def measured(seconds: float) -> list[tuple[int, int, int, float, Tally]]:
+def measured(app_dir: Path, seconds: float) -> list[tuple[int, int, int, float, Tally]]:
     texts, labels = read(DATASET, "train")
     sent = {n: requests(read(DATASET, "test")[0], n) for n in N_TEXTS}
     model = StaticClassifier(POTION, random_state=0).fit(texts, labels)
@@ -169,7 +174,7 @@ def measured(seconds: float) -> list[tuple[int, int, int, float, Tally]]:
         model.to_pipeline().save_pretrained(folder)
         for n_workers in WORKERS:
             log = Path(scratch) / f"{n_workers}.log"
-            with running(folder, n_workers, log) as port:
+            with running(app_dir, folder, n_workers, log) as port:
                 for n, n_connections in product(N_TEXTS, CONNECTIONS):
                     tally = asyncio.run(load(port, sent[n], n, n_connections, seconds))
                     rows.append((n_workers, n, n_connections, seconds, tally))
@@ -182,10 +187,11 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--seconds", type=float, default=10.0, help="for each line")
+    parser.add_argument("--app-dir", type=Path, default=CHECKOUT / "examples")
     parser.add_argument("--tables", type=Path, help="also write to this folder")
     args = parser.parse_args()
     check_there([DATASET])
-    text = table(measured(args.seconds))
+    text = table(measured(args.app_dir, args.seconds))
     print(text)
     if args.tables is not None:
         args.tables.mkdir(parents=True, exist_ok=True)

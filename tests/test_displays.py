@@ -17,6 +17,7 @@ from sklearn_static.displays import (
 from sklearn_static.explanation import Explanation
 
 matplotlib = pytest.importorskip("matplotlib", reason="the extra `plot` draws")
+pyplot = pytest.importorskip("matplotlib.pyplot", reason="the extra `plot` draws")
 
 EMBEDDING = toy_embedding()
 TEXTS, LABELS = toy_texts(60, ("cook", "sail", "code"))
@@ -26,7 +27,7 @@ TEXTS, LABELS = toy_texts(60, ("cook", "sail", "code"))
 def no_screen():
     matplotlib.use("agg")
     yield
-    matplotlib.pyplot.close("all")
+    pyplot.close("all")
 
 
 @pytest.fixture(scope="module")
@@ -133,7 +134,7 @@ def test_maps_of_what_has_no_features_are_refused():
 
 
 def test_axes_that_are_given_are_drawn_on(fine_tuned, solved):
-    _, axes = matplotlib.pyplot.subplots(3)
+    _, axes = pyplot.subplots(3)
     drawn = (
         TrainingCurveDisplay.from_estimator(fine_tuned, ax=axes[0]),
         ContributionDisplay.from_estimator(solved, "oven", ax=axes[1]),

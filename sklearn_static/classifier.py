@@ -1,4 +1,4 @@
-"""StaticClassifier: a table and a head, fine-tuned to tell classes of text apart."""
+"""StaticClassifier: a table and a head that tell classes of text apart."""
 
 from __future__ import annotations
 

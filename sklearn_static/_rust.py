@@ -10,9 +10,14 @@ __all__ = ["failures_as"]
 
 @contextmanager
 def failures_as(kind: type[Exception], message: str) -> Iterator[None]:
-    """Raise `kind` for whatever fails inside, panics too, which are no Exceptions."""
+    """Raise `kind` for whatever fails inside, panics too, which are no Exceptions.
+
+    What the operating system refuses says nothing of the input, and is left as it is.
+    """
     try:
         yield
+    except (OSError, MemoryError):
+        raise
     except BaseException as error:
         if isinstance(error, Exception) or type(error).__name__ == "PanicException":
             raise kind(f"{message}: {error!r}.") from error

@@ -14,7 +14,9 @@ This module deals in bytes, arrays and dicts. What they mean is known to
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
+from io import FileIO
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +58,7 @@ _DTYPES = {
     "U32": "<u4",
     "U64": "<u8",
 }
+_CACHE_LINE = 64
 _KEY = "sklearn_static"
 _MAX_DEPTH = 100
 _OURS = {
@@ -162,23 +165,22 @@ def read_tensors(folder: Path, name: str) -> dict[str, np.ndarray]:
         If the file is absent or not valid, or holds a dtype that numpy lacks.
     """
     path = _existing(folder, name)
-    content = np.fromfile(path, np.uint8)
-    content.flags.writeable = False
     message = f"{path} is not a safetensors file of numpy dtypes"
-    with failures_as(ModelFormatError, message):
-        return _tensors_in(content)
+    with path.open("rb", buffering=0) as file, failures_as(ModelFormatError, message):
+        return _tensors_in(file)
 
 
-def _tensors_in(content: np.ndarray) -> dict[str, np.ndarray]:
-    """The tensors of a safetensors file, as views of its bytes.
+def _tensors_in(file: FileIO) -> dict[str, np.ndarray]:
+    """The tensors of a safetensors file, as views of one array.
 
     The safetensors library holds a file twice to read it, as bytes and as tensors, or
     maps it, and a file that another program then cuts short ends the process.
     """
-    start = 8 + int.from_bytes(content[:8].tobytes(), "little")
-    if start > len(content):
-        raise ValueError(f"its header ends at byte {start} of {len(content)}")
-    header, data = json.loads(content[8:start].tobytes()), content[start:]
+    n_bytes = os.fstat(file.fileno()).st_size
+    start = 8 + int.from_bytes(file.read(8), "little")
+    if start > n_bytes:
+        raise ValueError(f"its header ends at byte {start} of {n_bytes}")
+    header, data = json.loads(file.read(start - 8)), _read(file, n_bytes - start)
     header.pop("__metadata__", None)
     tensors, end = {}, 0
     for name, entry in sorted(header.items(), key=lambda x: x[1]["data_offsets"]):
@@ -191,6 +193,22 @@ def _tensors_in(content: np.ndarray) -> dict[str, np.ndarray]:
     if end != len(data):
         raise ValueError(f"the tensors end at {end}, but the data at {len(data)}")
     return tensors
+
+
+def _read(file: FileIO, n_bytes: int) -> np.ndarray:
+    """The next bytes of a file, read-only, from the start of a line of cache on.
+
+    numpy lets large arrays start 16 bytes after that of a page, to where Linux copies
+    at a quarter of the speed.
+    """
+    memory = np.empty(n_bytes + _CACHE_LINE, np.uint8)
+    start = -memory.ctypes.data % _CACHE_LINE
+    left = memory[start : start + n_bytes]
+    # The kernel gives 2 GB at a time.
+    while n_read := file.readinto(left.data):
+        left = left[n_read:]
+    memory.flags.writeable = False
+    return memory[start : start + n_bytes - len(left)]
 
 
 def read_tokenizer(folder: Path) -> ParsedTokenizer:

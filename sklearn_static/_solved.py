@@ -85,6 +85,7 @@ def solve_examples(
             splits,
             C=C,
             shifts=not targets.is_weighted,
+            random_state=random_state,
             told=told,
         )
     votes, weight = None, solution.dense.T

@@ -153,7 +153,8 @@ class StaticClassifier(ClassifierMixin, StaticModelBase):
     whose words it knows little of. So calibration takes a share of the classes' prior
     log-probabilities away, beside dividing scores by a temperature [2]_; both are
     fitted to the scores of texts that were held out, one thousand or more of them where
-    there are so many, of five folds. With `class_weight`, it is the temperature only.
+    there are so many, of five folds; five thousand at most of very many texts. With
+    `class_weight`, it is the temperature only.
     Meanwhile the process computes linear algebra in one thread, which for such small
     products is the fastest.
 

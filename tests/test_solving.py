@@ -547,7 +547,7 @@ def test_folds_share_out_each_class(sizes, seed):
 
 @pytest.mark.parametrize(
     ("n_texts", "n_folds"),
-    [(2, 2), (4, 4), (5, 5), (1249, 5), (1250, 4), (4999, 2), (5000, 1), (20_000, 1)],
+    [(2, 2), (4, 4), (5, 5), (1249, 5), (1250, 4), (4999, 2), (5000, 1), (23_999, 1)],
 )
 def test_many_texts_need_fewer_folds(n_texts, n_folds):
     splits = folds(classes_of(np.arange(n_texts) % 3, 3), state())
@@ -557,6 +557,13 @@ def test_many_texts_need_fewer_folds(n_texts, n_folds):
     assert sum(held_out) >= min(n_texts, 1000)
     if n_texts >= 5:
         assert max(held_out) == -(-n_texts // 5)
+
+
+@pytest.mark.parametrize("n_texts", [24_000, 100_000])
+def test_of_very_many_texts_a_few_thousand_are_held_out(n_texts):
+    [(train, held_out)] = folds(classes_of(np.arange(n_texts) % 3, 3), state())
+    assert len(held_out) == pytest.approx(4000, abs=1)
+    assert_array_equal(np.sort(np.append(train, held_out)), np.arange(n_texts))
 
 
 def test_the_only_text_of_a_class_is_trained_on_or_held_out():
@@ -594,11 +601,14 @@ def toy(n_texts, n_classes=3, n_dense=40, seed=0, noise=1.0):
     return Features(dense, sparse), noisy_classes(dense, n_classes, seed + 2, noise)
 
 
-def solved(features, problem, *, C=10.0, shifts=True, splits=None, seed=0):
+def solved(features, problem, *, C=10.0, shifts=True, splits=None, seed=0, **options):
     if splits is None:
         splits = folds(problem, state(seed))
     rows = np.arange(len(features.dense))
-    return solve(copied(features), problem, rows, splits, C=C, shifts=shifts)
+    return solve(
+        *(copied(features), problem, rows, splits),
+        **{"C": C, "shifts": shifts, "random_state": state(seed), **options},
+    )
 
 
 def copied(features):
@@ -691,6 +701,46 @@ def test_held_out_texts_choose_the_factor_of_sparse_features(kind, monkeypatch):
     assert_same_solutions(chosen, solved(features, problem), atol=0.02)
 
 
+@WAYS
+def test_of_many_texts_a_sample_is_tried_with_every_factor(few_texts, monkeypatch):
+    """And the best factor with all of them, from where the sample has led."""
+    monkeypatch.setattr(recipe, "_FEW_TEXTS", few_texts)
+    monkeypatch.setattr(recipe, "_FACTORS", (1.0, 2.0))
+    features, y = toy(150)
+    problem, sizes, steps, starts = classes_of(y, 3), [], [], []
+
+    def noted(design, problem, C, start):
+        sizes.append(len(problem.weight))
+        starts.append(start)
+        return fit_linear(design, problem, C, start)
+
+    monkeypatch.setattr(recipe, "fit_linear", noted)
+    everything = solved(features, problem)
+    monkeypatch.setattr(recipe, "_SAMPLE", 120)
+    assert_same_solutions(solved(features, problem), everything, rtol=0, atol=0)
+    monkeypatch.setattr(recipe, "_SAMPLE", 60)
+    del sizes[:], starts[:]
+    solution = solved(features, problem, told=lambda *step: steps.append(step))
+    assert sizes == [60] * 10 + [120] * 5 + [150]
+    assert steps == [(1, 4), (2, 4), (3, 4), (4, 4)]
+    assert [start is None for start in starts] == [True] * 5 + [False] * 11
+    assert_same_solutions(solution, everything, atol=0.2)
+    one, other = (scores_of(s, features).argmax(axis=1) for s in (solution, everything))
+    assert (one == other).mean() > 0.9
+
+
+def test_samples_are_drawn_by_the_seed():
+    split = np.arange(5, 20_005), np.arange(5)
+    (one, held_out), (again, _), (other, _) = (
+        recipe._sampled(split, state(seed)) for seed in (0, 0, 1)
+    )
+    assert_array_equal(held_out, split[1])
+    assert_array_equal(one, again)
+    assert not np.array_equal(one, other)
+    assert len(one) == len(np.unique(one)) == 16_000
+    assert_array_equal(one, np.intersect1d(one, split[0]))
+
+
 def test_held_out_texts_only_scale_the_weights():
     features, y = toy(150)
     features = Features(features.dense, nothing(150))
@@ -701,6 +751,7 @@ def test_held_out_texts_only_scale_the_weights():
             *([(rows, held_out)],),
             C=1.0,
             shifts=False,
+            random_state=state(),
         )
         for truth in (y[100:], np.arange(50) % 3)
     )
@@ -724,7 +775,12 @@ def test_calibration_leaves_out_texts_whose_class_is_not_taught(monkeypatch):
     features = Features(some_dense(31), nothing(31))
     held_out = np.array([3, 26, 28, 30])
     splits = [(rows[4:], held_out[:3]), (rows[:20], held_out[2:])]
-    solve(features, problem, rows, splits, C=1.0, shifts=True)
+    solve(
+        *(features, problem, rows, splits),
+        C=1.0,
+        shifts=True,
+        random_state=state(),
+    )
     [(known, log_prior)] = calls
     # Of the first split all, of the second none: it has texts of class 0 only.
     assert_array_equal(known, [0, 1, 1])

@@ -1,7 +1,8 @@
 """From features and targets to a calibrated linear model.
 
 Held-out texts decide two things: how much sparse features weigh beside dense ones, and
-how sure of itself the model may be. Then all texts are trained on.
+how sure of itself the model may be. Then all texts are trained on. Some thousand texts
+are enough for the first, so that of many only a sample is tried with every factor.
 """
 
 from __future__ import annotations
@@ -23,8 +24,12 @@ __all__ = ["Features", "Solution", "Split", "folds", "solve"]
 # Of rows of length 1 beside rows of length 1; the first where nothing can be tried.
 _FACTORS = (0.5, 1.0, 2.0, 4.0)
 _FOLDS = 5
-# Scores of so many texts are enough to calibrate by.
+# Scores of so many texts are enough to calibrate by,
 _HELD_OUT = 1000
+# and of more than so many tell no more, so that more are better trained on.
+_LARGEST_FOLD = 4000
+# So many texts to train on are enough to choose a factor by.
+_SAMPLE = 16_000
 # Up to so many texts, inner products of all pairs are the cheaper way.
 _FEW_TEXTS = 2000
 
@@ -74,6 +79,7 @@ def solve(
     *,
     C: float,
     shifts: bool,
+    random_state: np.random.RandomState,
     told: Callable[[int, int], None] = lambda n_done, n_in_all: None,
 ) -> Solution:
     """The calibrated linear model of some texts.
@@ -92,6 +98,8 @@ def solve(
         The inverse strength of regularisation.
     shifts : bool
         Whether calibration may move scores from class to class.
+    random_state : RandomState
+        Draws a sample of many texts.
     told : callable, default=None
         Is told how many steps are done, of how many, whenever one is.
     """
@@ -100,15 +108,20 @@ def solve(
     centred -= centre
     factors = _FACTORS if splits and features.sparse.shape[1] else _FACTORS[:1]
     log_prior = problem.take(train).log_prior()
-    n_steps = len(factors) + 1
+    small = [_sampled(split, random_state) for split in splits]
+    needs_more = any(len(rows) > _SAMPLE for rows, _ in splits)
+    n_steps = len(factors) + needs_more + 1
     best: _Trial | None = None
     designs = _designs(Features(centred, features.sparse), factors)
     for n_done, design in enumerate(designs, 1):
-        trial = _tried(design, problem, splits, C, log_prior, shifts, best)
+        trial = _tried(design, problem, small, C, log_prior, shifts, best)
         if best is None or trial.calibration.loss < best.calibration.loss:
             best = trial
         told(n_done, n_steps)
     assert best is not None
+    if needs_more:
+        best = _tried(best.design, problem, splits, C, log_prior, shifts, best)
+        told(n_steps - 1, n_steps)
     design, models, calibration = best
     linear = fit_linear(design.take(train), problem.take(train), C, _mean(models))
     told(n_steps, n_steps)
@@ -134,13 +147,21 @@ def folds(problem: Problem, random_state: np.random.RandomState) -> list[Split]:
     order, strata = random_state.permutation(n_texts), problem.strata()
     if strata is not None:
         order = order[np.argsort(strata[order], kind="stable")]
-    n_folds = min(_FOLDS, n_texts)
+    n_folds = min(max(_FOLDS, n_texts // _LARGEST_FOLD), n_texts)
     fold = np.empty(n_texts, np.int64)
     fold[order] = np.arange(n_texts) % n_folds
     n_needed = min(n_folds, -(-_HELD_OUT * n_folds // n_texts))
     return [
         (np.flatnonzero(fold != i), np.flatnonzero(fold == i)) for i in range(n_needed)
     ]
+
+
+def _sampled(split: Split, random_state: np.random.RandomState) -> Split:
+    """The split with a sample of its texts to train on, if they are many."""
+    train, held_out = split
+    if len(train) > _SAMPLE:
+        train = np.sort(random_state.choice(train, _SAMPLE, replace=False))
+    return train, held_out
 
 
 def _designs(features: Features, factors: Sequence[float]) -> Iterator[Design]:

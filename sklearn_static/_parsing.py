@@ -1,36 +1,65 @@
-"""A tokenizer and its vocabulary out of their JSON form."""
+"""A tokenizer out of its JSON form, and its library's object when that is needed.
+
+To hand some ten thousand tokens to the library takes as long as all else that opening a
+table does but reading it. Most texts of BERT's tokenizers never need it: see
+:mod:`sklearn_static._word_piece`.
+"""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from tokenizers import Tokenizer, models
 
-__all__ = ["ParsedTokenizer", "parsed"]
+from ._lazy import lazy
+
+__all__ = ["TokenizerSource", "parsed"]
 
 _SETTINGS = ("unk_token", "continuing_subword_prefix", "max_input_chars_per_word")
+_LARGEST_ID = 2**32 - 1
 
 
-class ParsedTokenizer(NamedTuple):
-    """A tokenizer, and what its ``get_vocab`` would give.
+class TokenizerSource:
+    """A tokenizer in two parts, its rules and its vocabulary.
 
-    Attributes
+    Parameters
     ----------
-    tokenizer : tokenizers.Tokenizer
-    vocabulary : mapping of str to int
+    rules : tokenizers.Tokenizer
+        All of it, or all but the vocabulary of a WordPiece, of which it has the added
+        tokens and the unknown one.
+    vocabulary : dict of str to int, default=None
+        What `rules` lacks then.
     """
 
-    tokenizer: Tokenizer
-    vocabulary: Mapping[str, int]
+    def __init__(
+        self, rules: Tokenizer, vocabulary: dict[str, int] | None = None
+    ) -> None:
+        self.rules = rules
+        self._vocabulary = vocabulary
+
+    @property
+    def vocabulary(self) -> Mapping[str, int]:
+        """The ids of all tokens, added ones too."""
+        if self._vocabulary is None:
+            return self.rules.get_vocab()
+        return self._vocabulary
+
+    @lazy
+    def whole(self) -> Tokenizer:
+        """The tokenizer with its vocabulary."""
+        if self._vocabulary is None:
+            return self.rules
+        model: Any = self.rules.model
+        settings = {name: getattr(model, name) for name in _SETTINGS}
+        whole = Tokenizer.from_str(self.rules.to_str())
+        whole.model = models.WordPiece(self._vocabulary, **settings)
+        return whole
 
 
-def parsed(content: str) -> ParsedTokenizer:
+def parsed(content: str) -> TokenizerSource:
     """The tokenizer that ``tokenizer.json`` describes.
-
-    The library takes as long to hand out a vocabulary as to read it. So that of a
-    WordPiece tokenizer is read here, and handed to the library.
 
     Raises
     ------
@@ -39,16 +68,17 @@ def parsed(content: str) -> ParsedTokenizer:
     """
     spec = json.loads(content)
     if not _is_plain_word_piece(spec):
-        tokenizer = Tokenizer.from_str(content)
-        return ParsedTokenizer(tokenizer, tokenizer.get_vocab())
+        return TokenizerSource(Tokenizer.from_str(content))
     model = spec["model"]
     vocabulary = model["vocab"]
+    _check(vocabulary)
     # The library looks the ids of added tokens up in the vocabulary.
-    model["vocab"] = {token["content"]: token["id"] for token in spec["added_tokens"]}
-    tokenizer = Tokenizer.from_str(json.dumps(spec))
-    settings = {name: model[name] for name in _SETTINGS}
-    tokenizer.model = models.WordPiece(vocabulary, **settings)
-    return ParsedTokenizer(tokenizer, vocabulary)
+    needed = [token["content"] for token in spec["added_tokens"]]
+    needed.append(model["unk_token"])
+    model["vocab"] = {
+        token: vocabulary[token] for token in needed if token in vocabulary
+    }
+    return TokenizerSource(Tokenizer.from_str(json.dumps(spec)), vocabulary)
 
 
 def _is_plain_word_piece(spec: Any) -> bool:
@@ -64,3 +94,11 @@ def _is_plain_word_piece(spec: Any) -> bool:
             for token in spec["added_tokens"]
         )
     )
+
+
+def _check(vocabulary: Mapping[str, int]) -> None:
+    """Raise ValueError unless the library can be given the vocabulary."""
+    ids = vocabulary.values()
+    if not 0 <= min(ids, default=0) <= max(ids, default=0) <= _LARGEST_ID:
+        raise ValueError(f"ids from 0 to {_LARGEST_ID} were expected")
+    "".join(vocabulary).encode()  # lone surrogates are no text

@@ -13,6 +13,7 @@ from tokenizers import Tokenizer
 from . import persistence
 from ._arrays import leading
 from ._card import embedding_card
+from ._parsing import TokenizerSource
 from ._static_module import (
     MODULE_TENSOR,
     Modules,
@@ -38,19 +39,17 @@ _STATED_ELSEWHERE = {
 class StoredTable(NamedTuple):
     """What a model folder says of a table; see :class:`StaticEmbedding`.
 
-    The arrays and settings of one that was read are not checked. The vocabulary is
-    that of the tokenizer, where it is at hand.
+    The arrays and settings of one that was read are not checked.
     """
 
     vectors: np.ndarray
-    tokenizer: Tokenizer
+    tokenizer: TokenizerSource
     weights: np.ndarray | None
     mapping: np.ndarray | None
     normalize: bool
     max_length: int | None
     metadata: dict[str, Any]
     convention: Convention = "model2vec"
-    vocabulary: Mapping[str, int] | None = None
 
     def overridden(
         self,
@@ -109,8 +108,8 @@ class StoredTable(NamedTuple):
     def _stored_tokenizer(self) -> Tokenizer:
         """The tokenizer, which to sentence-transformers also says where to cut."""
         if self.convention == "model2vec" or self.max_length is None:
-            return self.tokenizer
-        tokenizer = copied(self.tokenizer)
+            return self.tokenizer.whole
+        tokenizer = copied(self.tokenizer.whole)
         tokenizer.enable_truncation(self.max_length)
         return tokenizer
 
@@ -127,11 +126,10 @@ def read_table(folder: Path) -> StoredTable:
     if modules is None or persistence.has_file(folder, "config.json"):
         persistence.read_config(folder)  # a newer format may have other files
     place = folder if modules is None else modules.table
-    tokenizer, vocabulary = persistence.read_tokenizer(place)
+    tokenizer = persistence.read_tokenizer(place)
     tensors = persistence.read_tensors(place, _TABLE_FILE)
     if modules is not None and MODULE_TENSOR in tensors:
-        table = _of_static_module(folder, modules, tokenizer, tensors)
-        return table._replace(vocabulary=vocabulary)
+        return _of_static_module(folder, modules, tokenizer, tensors)
     config = persistence.read_config(folder)
     if "embeddings" not in tensors:
         raise ModelFormatError(
@@ -153,20 +151,23 @@ def read_table(folder: Path) -> StoredTable:
         max_length=config.get("max_length", DEFAULT_MAX_LENGTH),
         metadata=further_entries(config),
         convention=persistence.own_entries(config).get("convention", "model2vec"),
-        vocabulary=vocabulary,
     )
 
 
 def _of_static_module(
-    folder: Path, modules: Modules, tokenizer: Tokenizer, tensors: dict[str, np.ndarray]
+    folder: Path,
+    modules: Modules,
+    tokenizer: TokenizerSource,
+    tensors: dict[str, np.ndarray],
 ) -> StoredTable:
+    place = modules.table / "tokenizer.json"
     return StoredTable(
         vectors=module_vectors(folder, modules, tensors),
         tokenizer=tokenizer,
         weights=None,
         mapping=None,
         normalize=modules.normalize,
-        max_length=module_max_length(modules.table / "tokenizer.json", tokenizer),
+        max_length=module_max_length(place, tokenizer.rules),
         metadata={},
         convention="sentence-transformers",
     )

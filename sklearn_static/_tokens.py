@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import json
 from array import array
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from numbers import Integral
 from string import printable
 from typing import Any, Literal, NamedTuple, get_args
@@ -32,6 +32,7 @@ from tokenizers import Tokenizer
 from ._bags import TokenBags
 from ._chunk_memory import ChunkMemory
 from ._lazy import lazy
+from ._parsing import TokenizerSource
 from ._rust import failures_as
 from ._word_piece import AsciiWordPiece
 from ._words import WordFinder
@@ -54,6 +55,8 @@ _PLAIN_BATCH = 4096
 # and than calling the library.
 _MANY_CHARACTERS = 100_000
 _MANY_CHUNKS = 50
+# From where on it is worth giving the library the vocabulary.
+_MANY_ODD_CHUNKS = 500
 # From where on the library's threads are worth waking.
 _MANY_TEXTS = 50
 _TRIAL = f"The quick fox, naïve café; лиса 敏捷 🦊 ᚠᛯ qzxj \0 {' '.join(printable)}"
@@ -84,15 +87,13 @@ class BagTokenizer:
 
     Parameters
     ----------
-    tokenizer : tokenizers.Tokenizer
+    tokenizer : tokenizers.Tokenizer or TokenizerSource
         Taken over: its padding, its truncation and the random omission of merges are
         switched off.
     max_length : int or None
         The most tokens to take of a text, unknown ones counted.
     convention : {"model2vec", "sentence-transformers"}, default="model2vec"
         Whose policy to follow: sentence-transformers takes the second step alone.
-    vocabulary : mapping of str to int, default=None
-        The tokenizer's, where it is at hand, since to ask for it takes long.
 
     Raises
     ------
@@ -109,26 +110,24 @@ class BagTokenizer:
 
     def __init__(
         self,
-        tokenizer: Tokenizer,
+        tokenizer: Tokenizer | TokenizerSource,
         max_length: int | None,
         convention: Convention = "model2vec",
-        vocabulary: Mapping[str, int] | None = None,
     ) -> None:
         check_max_length(max_length)
         _check_convention(convention)
-        tokenizer.no_padding()
-        tokenizer.no_truncation()
-        _keep_all_merges(tokenizer)
-        _try(tokenizer)
-        self.tokenizer = tokenizer
+        if isinstance(tokenizer, Tokenizer):
+            tokenizer = TokenizerSource(tokenizer)
+        rules, vocabulary = tokenizer.rules, tokenizer.vocabulary
+        rules.no_padding()
+        rules.no_truncation()
+        _keep_all_merges(rules)
+        _try(rules)
+        self.source = tokenizer
         self.max_length = max_length
         self.convention = convention
         of_model2vec = convention == "model2vec"
-        self.unknown_id = unknown_token_id(tokenizer) if of_model2vec else None
-        if vocabulary is None:
-            vocabulary = tokenizer.get_vocab()
-        # Until it is asked for again, if it is.
-        self._vocabulary: Mapping[str, int] | None = vocabulary
+        self.unknown_id = unknown_token_id(rules) if of_model2vec else None
         greatest_id = max(vocabulary.values(), default=-1)
         self.n_tokens = max(len(vocabulary), greatest_id + 1)
         self._max_chars = None
@@ -136,8 +135,13 @@ class BagTokenizer:
             lengths = np.fromiter(map(len, vocabulary), np.int64, len(vocabulary))
             median = int(np.median(lengths)) if len(lengths) else 0
             self._max_chars = max_length * median
-        self._splits_at_spaces = splits_at_spaces(tokenizer)
+        self._splits_at_spaces = splits_at_spaces(rules)
         self._memory = ChunkMemory()
+
+    @property
+    def tokenizer(self) -> Tokenizer:
+        """The library's, with all of the vocabulary."""
+        return self.source.whole
 
     def __call__(self, texts: Sequence[str]) -> TokenBags:
         """Tokenize `texts`, a sequence of str, into as many bags."""
@@ -178,10 +182,17 @@ class BagTokenizer:
         if arrays is None:
             return self._tokenize(chunks).rows_of_bytes()
         if len(chunks) >= _MANY_CHUNKS:
-            return arrays(chunks, self._tokenize).rows_of_bytes()
-        return [
-            array("i", ids).tobytes() for ids in arrays.few(chunks, self._ids_of_each)
-        ]
+            return arrays(chunks, self._tokenize_odd).rows_of_bytes()
+        return [array("i", ids).tobytes() for ids in self._ids_of_few(chunks)]
+
+    def _tokenize_odd(self, chunks: Sequence[str]) -> TokenBags:
+        """The tokens of chunks that array arithmetic leaves to others."""
+        if len(chunks) >= _MANY_ODD_CHUNKS:
+            return self._tokenize(chunks)
+        return TokenBags.from_rows(self._ids_of_few(chunks))
+
+    def _ids_of_few(self, chunks: Sequence[str]) -> list[list[int]]:
+        return self._word_piece.few(chunks, self._ids_of_each)
 
     def _tokenize(self, texts: Sequence[str]) -> TokenBags:
         return tokenize(self.tokenizer, texts)
@@ -208,19 +219,14 @@ class BagTokenizer:
     @lazy
     def words(self) -> WordFinder:
         """What finds the words in bags."""
-        vocabulary = self._vocabulary
-        if vocabulary is None:
-            vocabulary = self.tokenizer.get_vocab()
-        return WordFinder(self.tokenizer, vocabulary, self.n_tokens)
+        return WordFinder(self.source.rules, self.source.vocabulary, self.n_tokens)
 
     @lazy
     def _word_piece(self) -> AsciiWordPiece | None:
-        vocabulary, self._vocabulary = self._vocabulary, None
-        if not AsciiWordPiece.applies_to(self.tokenizer):
+        rules = self.source.rules
+        if not AsciiWordPiece.applies_to(rules):
             return None
-        if vocabulary is None:
-            vocabulary = self.tokenizer.get_vocab()
-        return AsciiWordPiece(self.tokenizer, vocabulary)
+        return AsciiWordPiece(rules, self.source.vocabulary)
 
 
 def copied(tokenizer: Any) -> Tokenizer:

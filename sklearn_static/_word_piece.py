@@ -79,16 +79,19 @@ class AsciiWordPiece:
 
     def __init__(self, tokenizer: Tokenizer, vocabulary: Mapping[str, int]) -> None:
         model: Any = tokenizer.model
+        self._tokens = _of_model(tokenizer, vocabulary)
         self._prefix = model.continuing_subword_prefix
-        self._first, self._later = _word_tables(
-            _of_model(tokenizer, vocabulary), self._prefix
-        )
+        self._first, self._later = _word_tables(self._tokens, self._prefix)
+        self._unknown_id = vocabulary[model.unk_token]
         self._only_unknown = np.full(MAX_BYTES, _NONE)
-        self._only_unknown[0] = vocabulary[model.unk_token]
-        self._max_bytes = min(MAX_BYTES, model.max_input_chars_per_word)
+        self._only_unknown[0] = self._unknown_id
+        self._max_length = model.max_input_chars_per_word
+        self._max_bytes = min(MAX_BYTES, self._max_length)
         self._case = _LOWER if tokenizer.normalizer.lowercase else _AS_IT_IS
-        self._kinds = _kinds_of_bytes(_first_characters_of_added_tokens(tokenizer))
-        self._model = model
+        self._normalized = tokenizer.normalizer.normalize_str
+        self._split = tokenizer.pre_tokenizer.pre_tokenize_str
+        self._added = _AddedTokens.of(tokenizer)
+        self._kinds = _kinds_of_bytes(self._added.first_characters())
 
     @staticmethod
     def applies_to(tokenizer: Tokenizer) -> bool:
@@ -124,9 +127,10 @@ class AsciiWordPiece:
         Parameters
         ----------
         chunks : sequence of str
-            Without spaces.
+            Without spaces, of any characters.
         ids_of_others : callable
-            From chunks that are left to it to the ids of each.
+            From chunks that are left to it, for they may hold an added token or are no
+            text, to the ids of each.
         """
         ids = [self._ids_of_chunk(chunk) for chunk in chunks]
         others = [chunk for chunk, i in zip(chunks, ids, strict=True) if i is None]
@@ -136,25 +140,35 @@ class AsciiWordPiece:
     def _ids_of_chunk(self, chunk: str) -> list[int] | None:
         """The token ids of a chunk; None if it is left to others."""
         if not chunk.isascii():
-            return None
+            return self._ids_of_odd_chunk(chunk)
         data = chunk.encode()
         if _OTHER in data.translate(self._kinds):
-            return None
+            return self._ids_of_odd_chunk(chunk)
         units = _WORD_OR_MARK.findall(data.translate(self._case).decode())
-        if max(map(len, units), default=0) > self._max_bytes:
-            return None
         return [i for unit in units for i in self._ids_of_unit(unit)]
+
+    def _ids_of_odd_chunk(self, chunk: str) -> list[int] | None:
+        """The same, for any characters, by the library's rules."""
+        try:
+            text = self._normalized(chunk)
+        except (TypeError, UnicodeError):  # lone surrogates
+            return None
+        if self._added.may_be_in(chunk, text):
+            return None
+        return [i for unit, _ in self._split(text) for i in self._ids_of_unit(unit)]
 
     def _ids_of_unit(self, unit: str) -> list[int]:
         """The pieces of a word or mark: from the left, the longest that there are."""
+        if len(unit) > self._max_length:
+            return [self._unknown_id]
         ids, start, prefix = [], 0, ""
         while start < len(unit):
             for stop in range(len(unit), start, -1):
-                found = self._model.token_to_id(prefix + unit[start:stop])
+                found = self._tokens.get(prefix + unit[start:stop])
                 if found is not None:
                     break
             else:
-                return self._only_unknown[:1].tolist()
+                return [self._unknown_id]
             ids.append(found)
             start, prefix = stop, self._prefix
         return ids
@@ -228,13 +242,46 @@ class AsciiWordPiece:
         return TokenBags.from_lengths(pieces[is_piece], is_piece.sum(axis=1))
 
 
-def _of_model(tokenizer: Tokenizer, vocabulary: Mapping[str, int]) -> dict[str, int]:
+class _AddedTokens(NamedTuple):
+    """The tokens that are found in a text before it is split.
+
+    Attributes
+    ----------
+    contents : set of str
+        As they stand, which is how they are found in texts as those stand.
+    normalized : set of str
+        As the normalizer leaves them, and so they are found in what it leaves of texts.
+    """
+
+    contents: set[str]
+    normalized: set[str]
+
+    @classmethod
+    def of(cls, tokenizer: Tokenizer) -> _AddedTokens:
+        """Those of a tokenizer."""
+        tokens = tokenizer.get_added_tokens_decoder().values()
+        contents = {token.content for token in tokens}
+        return cls(contents, set(map(tokenizer.normalizer.normalize_str, contents)))
+
+    def first_characters(self) -> set[str]:
+        """What they may begin with, in lower case."""
+        return {content[:1].lower() for content in self.contents | self.normalized}
+
+    def may_be_in(self, chunk: str, normalized: str) -> bool:
+        """Whether one of them may be found in a chunk, given what is left of it."""
+        return any(content in chunk for content in self.contents) or any(
+            content in normalized for content in self.normalized
+        )
+
+
+def _of_model(tokenizer: Tokenizer, vocabulary: Mapping[str, int]) -> Mapping[str, int]:
     """The vocabulary without added tokens, which no word is made of."""
-    tokens = dict(vocabulary)
-    for added in tokenizer.get_added_tokens_decoder().values():
-        if tokenizer.model.token_to_id(added.content) is None:
-            tokens.pop(added.content, None)
-    return tokens
+    added = tokenizer.get_added_tokens_decoder().values()
+    find = tokenizer.model.token_to_id
+    alone = {token.content for token in added if find(token.content) is None}
+    if not alone:
+        return vocabulary
+    return {token: i for token, i in vocabulary.items() if token not in alone}
 
 
 def _word_tables(
@@ -275,15 +322,6 @@ def _kinds_of_bytes(left_to_others: set[str]) -> bytes:
     for byte in _SPACES:
         kinds[byte] = _SPACE
     return bytes(kinds)
-
-
-def _first_characters_of_added_tokens(tokenizer: Tokenizer) -> set[str]:
-    characters = set()
-    for token in tokenizer.get_added_tokens_decoder().values():
-        normalized = tokenizer.normalizer.normalize_str(token.content)
-        for content in (token.content, normalized):
-            characters.add(content[:1].lower())
-    return characters
 
 
 def _batches(texts: Sequence[str]) -> Iterator[Sequence[str]]:

@@ -18,7 +18,7 @@ from ._bags import TokenBags
 from ._compression import compressed
 from ._folders import FolderMixin
 from ._lazy import lazy
-from ._parsing import parsed
+from ._parsing import TokenizerSource, parsed
 from ._pooling import parts, pool
 from ._progress import batch_starts
 from ._ranking import Ranking, cosines, ranked
@@ -125,7 +125,7 @@ class StaticEmbedding(FolderMixin):
     ) -> None:
         self._init(
             StoredTable(
-                *(vectors, copied(tokenizer), weights, mapping),
+                *(vectors, TokenizerSource(copied(tokenizer)), weights, mapping),
                 *(bool(normalize), max_length, further_entries(metadata), convention),
             )
         )
@@ -137,7 +137,7 @@ class StaticEmbedding(FolderMixin):
         self._weights = frozen_or_none(table.weights, "weights", float32, copy=copy)
         self._mapping = frozen_or_none(table.mapping, "mapping", int32, copy=copy)
         self._bag_tokenizer = BagTokenizer(
-            table.tokenizer, table.max_length, table.convention, table.vocabulary
+            table.tokenizer, table.max_length, table.convention
         )
         self._normalize = table.normalize
         self._metadata = table.metadata
@@ -610,7 +610,7 @@ class StaticEmbedding(FolderMixin):
 
     def _stored(self) -> StoredTable:
         return StoredTable(
-            *(self.vectors, self._bag_tokenizer.tokenizer, self.weights, self.mapping),
+            *(self.vectors, self._bag_tokenizer.source, self.weights, self.mapping),
             *(self.normalize, self.max_length, self._metadata, self.convention),
         )
 
@@ -621,14 +621,13 @@ class StaticEmbedding(FolderMixin):
         return self
 
     def __getstate__(self) -> dict[str, Any]:
-        state = self._stored()._asdict()
-        del state["vocabulary"]
-        return stamped({**state, "tokenizer": state["tokenizer"].to_str()})
+        tokenizer = self._bag_tokenizer.tokenizer.to_str()
+        return stamped({**self._stored()._asdict(), "tokenizer": tokenizer})
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         state = checked(state, type(self).__name__)
-        tokenizer = parsed(state["tokenizer"])._asdict()
-        self._init(StoredTable(**{**state, **tokenizer}), copy=False)
+        tokenizer = parsed(state["tokenizer"])
+        self._init(StoredTable(**{**state, "tokenizer": tokenizer}), copy=False)
 
     def __repr__(self) -> str:
         source = self._metadata.get("tokenizer_name")

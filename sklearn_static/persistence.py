@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 from safetensors.numpy import save as dump_tensors
 
-from ._parsing import ParsedTokenizer, parsed
+from ._parsing import TokenizerSource, parsed
 from ._replacing import replace_files, standing_file
 from ._rust import failures_as
 from ._version import __version__
@@ -211,8 +211,8 @@ def _read(file: FileIO, n_bytes: int) -> np.ndarray:
     return memory[start : start + n_bytes - len(left)]
 
 
-def read_tokenizer(folder: Path) -> ParsedTokenizer:
-    """The tokenizer in ``tokenizer.json``, and its vocabulary.
+def read_tokenizer(folder: Path) -> TokenizerSource:
+    """The tokenizer in ``tokenizer.json``.
 
     Raises
     ------

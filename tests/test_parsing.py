@@ -3,16 +3,33 @@
 import json
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.testing import assert_array_equal
 from tokenizers import AddedToken, Tokenizer
 
 from sklearn_static import StaticEmbedding
 from sklearn_static._parsing import parsed
+from sklearn_static._tokens import BagTokenizer, tokenize
+
+
+def bundled(*added):
+    """The tokenizer of the bundled table, some of its tokens marked as added."""
+    tokenizer = StaticEmbedding.from_pretrained("default").tokenizer
+    tokenizer.add_special_tokens(list(added))
+    return tokenizer.to_str()
+
+
+BUNDLED = bundled("[UNK]")
+SOURCE = BagTokenizer(parsed(BUNDLED), 512)
+LIBRARY = BagTokenizer(Tokenizer.from_str(BUNDLED), 512)
 
 
 def assert_as_the_library_parses(content, texts):
     theirs = Tokenizer.from_str(content)
-    ours, vocabulary = parsed(content)
-    assert vocabulary == ours.get_vocab() == theirs.get_vocab()
+    source = parsed(content)
+    ours = source.whole
+    assert source.vocabulary == ours.get_vocab() == theirs.get_vocab()
     assert ours.to_str() == theirs.to_str()
     tokens = theirs.get_added_tokens_decoder()
     texts = [*texts, *(f"a{t.content} {t.content}b" for t in tokens.values())]
@@ -63,8 +80,43 @@ def test_word_pieces_are_parsed_as_by_the_library(word_piece, odd_texts, edit):
 
 
 def test_the_bundled_tokenizer_is_parsed_as_by_the_library(odd_texts):
-    content = StaticEmbedding.from_pretrained("default").tokenizer.to_str()
-    assert_as_the_library_parses(content, odd_texts)
+    for added in ((), ("[UNK]",)):
+        assert_as_the_library_parses(bundled(*added), odd_texts)
+
+
+FEW = "Good films, a Café in 日本 жжж [ok] ½ \ud800"
+
+
+@pytest.mark.parametrize(
+    ("text", "is_needed"),
+    [
+        ("Good films.", False),
+        (FEW[:-1], False),
+        ("x" * 40, False),
+        ("[UNK]", True),
+        (FEW, True),
+        (" ".join(f"é{i}" for i in range(600)), True),
+    ],
+    ids=["ASCII", "odd", "long", "added", "no text", "many odd"],
+)
+def test_the_library_gets_the_vocabulary_once_it_is_needed(text, is_needed):
+    source, theirs = parsed(BUNDLED), Tokenizer.from_str(BUNDLED)
+    actual, expected = BagTokenizer(source, 512), BagTokenizer(theirs, 512)
+    assert_array_equal(actual([text]).ids, expected([text]).ids)
+    assert ("whole" in vars(source)) == is_needed
+    if text != FEW:
+        assert actual.pieces(text).tokens == expected.pieces(text).tokens
+        assert "whole" in vars(source)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.text("abé-[UNK] 日\x00", max_size=30), max_size=5))
+def test_bags_are_those_of_the_library(texts):
+    """Those of rules and a vocabulary, and those of a tokenizer that is given whole."""
+    actual, expected = SOURCE(texts), tokenize(LIBRARY.tokenizer, texts)
+    known = expected.where(expected.ids != LIBRARY.unknown_id)
+    assert_array_equal(actual.ids, known.ids)
+    assert_array_equal(actual.offsets, known.offsets)
 
 
 def without_type(spec):

@@ -133,21 +133,26 @@ def test_batches_are_those_of_the_whole(monkeypatch):
 
 
 def left_to_others(tokenizer, texts):
-    """What arrays do not deal with, nor what there is for a few chunks."""
-    left, left_of_few = [], []
+    """What arrays do not deal with."""
+    left = []
 
     def others(chunks):
         left.extend(chunks)
         return tokenize(tokenizer, chunks)
 
-    def others_of_few(chunks):
-        left_of_few.extend(chunks)
+    word_piece_of(tokenizer)(texts, others)
+    return left
+
+
+def left_of_few(tokenizer, chunks):
+    """What is not dealt with chunk by chunk."""
+    left = []
+
+    def others(chunks):
+        left.extend(chunks)
         return _tokens.ids_of_each(tokenizer, chunks)
 
-    word_piece = word_piece_of(tokenizer)
-    word_piece(texts, others)
-    word_piece.few(" ".join(texts).split(), others_of_few)
-    assert left_of_few == left or left == texts
+    word_piece_of(tokenizer).few(chunks, others)
     return left
 
 
@@ -161,6 +166,15 @@ def test_only_chunks_that_may_be_more_than_plain_words_are_left_to_others(chunk)
     tokenizer = make(added=[AddedToken("[MASK]", special=True)])
     texts = ["ab " * 9 + chunk, f"{chunk}\tb a", f"a-b\n{chunk}"]
     assert left_to_others(tokenizer, texts) == [chunk] * 3
+    assert not left_of_few(tokenizer, [*" ".join(texts).split(), chunk])
+
+
+@pytest.mark.parametrize("chunk", ["a[MASK]", "\u00e9B\u20ac-", "\ud800"])
+def test_of_few_only_what_may_be_added_or_no_text_is_left_to_others(chunk):
+    added = [AddedToken("[MASK]", special=True), AddedToken("b\u20ac")]
+    tokenizer = make(added=added)
+    dealt_with = ["\u00e9b", "caf\u00e9!", "[mask", "\u4e2d", "[UNK]", "x" * 200]
+    assert left_of_few(tokenizer, [*dealt_with, chunk, "ab"]) == [chunk]
 
 
 def test_foreign_texts_are_left_to_others_whole():

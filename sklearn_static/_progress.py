@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import TypeVar
 
-__all__ = ["batch_starts", "counter"]
+__all__ = ["counter", "shown"]
+
+_Item = TypeVar("_Item")
 
 
-def batch_starts(
-    n_items: int, batch_size: int, name: str, *, show: bool
-) -> Iterable[int]:
-    """Where each batch of `n_items` begins; `show` draws a bar called `name`."""
-    starts = range(0, n_items, batch_size)
+def shown(items: Sequence[_Item], name: str, *, show: bool) -> Iterable[_Item]:
+    """The items; `show` draws a bar called `name` while they are gone through."""
     if not show:
-        return starts
+        return items
     from tqdm.auto import tqdm
 
-    bar: Iterable[int] = tqdm(starts, name)
+    bar: Iterable[_Item] = tqdm(items, name)
     return bar
 
 

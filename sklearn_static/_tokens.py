@@ -148,8 +148,7 @@ class BagTokenizer:
         if not texts:
             return TokenBags.from_lengths(np.empty(0, np.int32), np.empty(0, np.int64))
         if self._max_chars is not None:
-            limit = self._max_chars
-            texts = [text if len(text) <= limit else text[:limit] for text in texts]
+            texts = _cut(texts, self._max_chars)
         bags = self._by_chunks(texts) if self._splits_at_spaces else self._plain(texts)
         if self.max_length is not None:
             bags = bags.truncate(self.max_length)
@@ -252,6 +251,13 @@ def check_max_length(max_length: Any) -> None:
         raise ValueError(
             f"max_length is {max_length}, but 1 or more, or None, was expected."
         )
+
+
+def _cut(texts: Sequence[str], n_chars: int) -> Sequence[str]:
+    """The first `n_chars` characters of each text."""
+    if max(map(len, texts)) <= n_chars:
+        return texts
+    return [text[:n_chars] for text in texts]
 
 
 def _check_convention(convention: Any) -> None:

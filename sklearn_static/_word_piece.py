@@ -174,11 +174,11 @@ class AsciiWordPiece:
         return ids
 
     def _bags(self, texts: Sequence[str], tokenize_others: Tokenize) -> TokenBags:
-        encoded = [text.encode("utf-8", "surrogatepass") for text in texts]
-        data = b" ".join(encoded)
-        ends = np.cumsum([len(text) + 1 for text in encoded])
-        if len(data) > _MOSTLY_FOREIGN * sum(map(len, texts)) + len(texts):
+        joined = " ".join(texts)
+        data = _utf8(joined)
+        if len(data) > _MOSTLY_FOREIGN * len(joined):
             return tokenize_others(texts)
+        ends = np.cumsum(_numbers_of_bytes(texts) + 1)
         units = self._units(data)
         bags = self._unit_bags(data, units, tokenize_others)
         n_units_before = np.searchsorted(units.starts, np.append(0, ends))
@@ -326,10 +326,26 @@ def _kinds_of_bytes(left_to_others: set[str]) -> bytes:
 
 def _batches(texts: Sequence[str]) -> Iterator[Sequence[str]]:
     """The texts in order, as many at a time as keep the arrays small."""
-    group = np.cumsum([len(text) for text in texts]) // _BATCH_CHARACTERS
+    lengths = np.fromiter(map(len, texts), np.int64, len(texts))
+    group = np.cumsum(lengths) // _BATCH_CHARACTERS
     cuts = np.flatnonzero(np.diff(group)) + 1
     for start, stop in pairwise([0, *cuts.tolist(), len(texts)]):
         yield texts[start:stop]
+
+
+def _utf8(text: str) -> bytes:
+    """The bytes of a text, lone surrogates too."""
+    return text.encode("utf-8", "surrogatepass")
+
+
+def _numbers_of_bytes(texts: Sequence[str]) -> np.ndarray:
+    """How many bytes each text has."""
+    n_texts = len(texts)
+    n_bytes = np.fromiter(map(len, texts), np.int64, n_texts)
+    is_ascii = np.fromiter(map(str.isascii, texts), bool, n_texts)
+    for i in np.flatnonzero(~is_ascii).tolist():
+        n_bytes[i] = len(_utf8(texts[i]))
+    return n_bytes
 
 
 def _runs(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -10,6 +10,7 @@ from scipy.sparse import csr_matrix, issparse, vstack
 from scipy.special import expit, log_expit, log_softmax, softmax
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 
+from ._batches import slices
 from ._head import Head
 from ._stamps import StampedMixin
 from ._validation import check_embeddings
@@ -17,7 +18,7 @@ from ._validation import check_embeddings
 __all__ = ["StaticHeadClassifier", "StaticHeadRegressor", "of_texts"]
 
 # Hidden layers are wide: those of all texts at once would outweigh the embeddings.
-_BATCH = 8192
+_BATCH = 16_384
 
 
 def of_texts(
@@ -27,10 +28,8 @@ def of_texts(
 
     The embeddings of all at once would outweigh what comes of them by far.
     """
-    parts = [
-        predict(embed(texts[start : start + _BATCH]))
-        for start in range(0, max(len(texts), 1), _BATCH)
-    ]
+    batches = slices(max(len(texts), 1), _BATCH)
+    parts = [predict(embed(texts[batch])) for batch in batches]
     if len(parts) == 1:
         return parts[0]
     return vstack(parts, "csr") if issparse(parts[0]) else np.concatenate(parts)

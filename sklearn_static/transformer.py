@@ -14,6 +14,7 @@ from sklearn.base import (
 )
 from sklearn.utils.validation import check_is_fitted
 
+from ._batches import DEFAULT_BATCH_SIZE
 from ._compat import Interval, StrOptions
 from ._stamps import StampedMixin
 from ._validation import HandleMissing, check_texts
@@ -37,8 +38,9 @@ class StaticEmbeddingTransformer(
         ``"minishlab/potion-base-8M"``, or an embedding opened before.
     handle_missing : {"error", "empty"}, default="error"
         What to do with None and NaN among texts: refuse them, or take each as empty.
-    batch_size : int, default=4096
-        Texts to embed at a time, which bounds the memory needed beyond the result.
+    batch_size : int, default=8192
+        Texts that a thread embeds at a time, which bounds the memory needed beyond the
+        result; see :meth:`StaticEmbedding.encode` for how many threads there are.
     verbose : bool or int, default=False
         Whether to show a progress bar in ``transform``.
 
@@ -79,7 +81,7 @@ class StaticEmbeddingTransformer(
         model: StaticEmbedding | str | Path = DEFAULT_MODEL,
         *,
         handle_missing: HandleMissing = "error",
-        batch_size: int = 4096,
+        batch_size: int = DEFAULT_BATCH_SIZE,
         verbose: bool | int = False,
     ) -> None:
         self.model = model

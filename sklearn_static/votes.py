@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ._bags import TokenBags
-from ._progress import batch_starts
+from ._batches import DEFAULT_BATCH_SIZE, for_each_batch
 from ._validation import HandleMissing
 from ._votes import WordVotes
 from .embedding import StaticEmbedding
@@ -25,10 +25,25 @@ __all__ = [
 
 
 def features_of(
-    embedding: StaticEmbedding, votes: WordVotes | None, texts: list[str]
+    embedding: StaticEmbedding,
+    votes: WordVotes | None,
+    texts: list[str],
+    batch_size: int = DEFAULT_BATCH_SIZE,
+    *,
+    show_progress_bar: bool = False,
 ) -> np.ndarray:
     """The embeddings of `texts`, followed by their words' votes if there are any."""
-    return features_of_bags(embedding, votes, embedding.tokenize(texts))
+    if votes is None:
+        return embedding.encode(
+            texts, batch_size=batch_size, show_progress_bar=show_progress_bar
+        )
+    out = _unwritten(embedding, votes, len(texts))
+
+    def write(part: slice) -> None:
+        _write(out[part], embedding, votes, embedding.tokenize(texts[part]))
+
+    for_each_batch(write, len(texts), batch_size, "transform", show=show_progress_bar)
+    return out
 
 
 def features_of_bags(
@@ -37,10 +52,22 @@ def features_of_bags(
     """The embeddings of tokenized texts, followed by their words' votes if any."""
     if votes is None:
         return embedding.pool(bags)
-    n_texts, n_dimensions = len(bags.offsets) - 1, embedding.n_dimensions
-    out = np.empty((n_texts, n_dimensions + votes.n_outputs), np.float32)
+    out = _unwritten(embedding, votes, len(bags.offsets) - 1)
     _write(out, embedding, votes, bags)
     return out
+
+
+def _unwritten(
+    embedding: StaticEmbedding, votes: WordVotes, n_texts: int
+) -> np.ndarray:
+    return np.empty((n_texts, embedding.n_dimensions + votes.n_outputs), np.float32)
+
+
+def _write(
+    out: np.ndarray, embedding: StaticEmbedding, votes: WordVotes, bags: TokenBags
+) -> None:
+    embedding.pool(bags, out=out[:, : embedding.n_dimensions])
+    out[:, embedding.n_dimensions :] = votes(embedding.words(bags))
 
 
 def parts_of(
@@ -71,13 +98,6 @@ def parts_of(
     of_tokens = np.zeros((len(word), votes.n_outputs), np.float32)
     of_tokens[in_word] = (of_words / n_tokens[:, None])[word[in_word]]
     return np.hstack([parts, of_tokens])
-
-
-def _write(
-    out: np.ndarray, embedding: StaticEmbedding, votes: WordVotes, bags: TokenBags
-) -> None:
-    embedding.pool(bags, out=out[:, : embedding.n_dimensions])
-    out[:, embedding.n_dimensions :] = votes(embedding.words(bags))
 
 
 def frozen_transformer(
@@ -127,7 +147,7 @@ class StaticVotesTransformer(StaticEmbeddingTransformer):
         votes: WordVotes,
         *,
         handle_missing: HandleMissing = "error",
-        batch_size: int = 4096,
+        batch_size: int = DEFAULT_BATCH_SIZE,
         verbose: bool | int = False,
     ) -> None:
         super().__init__(
@@ -156,14 +176,11 @@ class StaticVotesTransformer(StaticEmbeddingTransformer):
         TypeError, ValueError
             If X is not as described.
         """
-        texts = self._check_texts(X, reset=False)
-        embedding, size, shows = self.embedding, self.batch_size, bool(self.verbose)
-        out = np.empty((len(texts), self._n_features_out), np.float32)
-        for start in batch_starts(len(texts), size, "transform", show=shows):
-            stop = start + size
-            bags = embedding.tokenize(texts[start:stop])
-            _write(out[start:stop], embedding, self.votes, bags)
-        return out
+        return features_of(
+            *(self.embedding, self.votes, self._check_texts(X, reset=False)),
+            batch_size=self.batch_size,
+            show_progress_bar=bool(self.verbose),
+        )
 
     @property
     def _n_features_out(self) -> int:

@@ -11,12 +11,14 @@ on a machine that does nothing else::
 from __future__ import annotations
 
 import argparse
+import os
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from statistics import median
 from time import perf_counter
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import torch
@@ -24,6 +26,7 @@ from reference import POTION, check_there, read
 from speed_tasks import resampled
 
 from sklearn_static import StaticClassifier, StaticEmbedding
+from sklearn_static._batches import DEFAULT_BATCH_SIZE, slices
 from sklearn_static._solving.design import Gram, SideBySide
 from sklearn_static._training import BagDataset, StaticModule, compact, mlp_head
 from sklearn_static._training.module import mean_embedding
@@ -66,11 +69,18 @@ def operations(function: Callable[[], Any]) -> int:
     )
 
 
+def show_all(function: Callable[[], Any]) -> None:
+    """What calls of `function` take in two threads, and in one."""
+    show("all", milliseconds(function))
+    with patch.dict(os.environ, OMP_NUM_THREADS="1"):
+        show("all, in one thread", milliseconds(function))
+
+
 def of_encoding(dataset: str, n: int) -> None:
     texts = resampled(dataset, n)
     embedding = StaticEmbedding.from_pretrained(POTION)
     tokenizer = embedding._bag_tokenizer
-    batches = [texts[i : i + 4096] for i in range(0, n, 4096)]
+    batches = [texts[part] for part in slices(n, DEFAULT_BATCH_SIZE)]
     bags = [tokenizer(batch) for batch in batches]
     n_tokens = sum(len(bag.ids) for bag in bags)
     n_bytes = sum(map(len, texts))
@@ -83,7 +93,7 @@ def of_encoding(dataset: str, n: int) -> None:
                 np.take(embedding.vectors, ids, 0, out[: len(ids)], mode="clip")
 
     say(f"\nencode {n:,} texts of {dataset}: {n_tokens:,} tokens, {n_bytes:,} bytes")
-    show("all", milliseconds(lambda: embedding.encode(texts)))
+    show_all(lambda: embedding.encode(texts))
     show("tokenize", milliseconds(lambda: [tokenizer(batch) for batch in batches]))
     show("    at least: copy the texts", n_bytes / copy_rate())
     show("pool", milliseconds(lambda: [embedding.pool(bag) for bag in bags]))
@@ -95,12 +105,12 @@ def of_predicting(dataset: str, n: int) -> None:
     model = StaticClassifier(POTION, random_state=0).fit(*read(dataset, "train"))
     embedding, votes = model.embedding_, model.votes_
     pipeline, lexicon = model.to_pipeline(), votes.lexicon
-    batches = [texts[i : i + 4096] for i in range(0, n, 4096)]
+    batches = [texts[part] for part in slices(n, DEFAULT_BATCH_SIZE)]
     bags = [embedding.tokenize(batch) for batch in batches]
     words = [embedding.words(bag) for bag in bags]
     features = [pipeline[0].transform(batch) for batch in batches]
     say(f"\npredict {n:,} texts of {dataset}: {votes}")
-    show("all", milliseconds(lambda: pipeline.predict(texts)))
+    show_all(lambda: pipeline.predict(texts))
     show(
         "tokenize",
         milliseconds(lambda: [embedding.tokenize(batch) for batch in batches]),

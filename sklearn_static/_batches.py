@@ -7,7 +7,7 @@ two thirds of the time of one. A third would wait for the first two.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 
@@ -18,38 +18,44 @@ from ._progress import shown
 __all__ = ["DEFAULT_BATCH_SIZE", "for_each_batch", "slices"]
 
 DEFAULT_BATCH_SIZE = 8192
-
-# So many texts for each thread are worth starting a second one.
-_MANY = 1000
+# Batches of long texts are smaller: what they need grows with their characters.
+_MOST_CHARACTERS = 1 << 22
+# So many characters for each thread are worth starting a second one.
+_MANY_CHARACTERS = 100_000
 
 
 def for_each_batch(
     work: Callable[[slice], None],
-    n_items: int,
+    texts: Sequence[str],
     batch_size: int,
     name: str,
     *,
     show: bool = False,
 ) -> None:
-    """Call `work` with one slice after the other, or in two threads.
+    """Call `work` for one slice of texts after the other, or for two at a time.
 
     Parameters
     ----------
     work : callable
-        Does what there is to do for a slice of the items. The slices come in no order,
-        and the first item may come twice.
-    n_items : int
+        Does what there is to do for a slice. The slices come in no order, and the
+        first text may come twice.
+    texts : sequence of str
     batch_size : int
-        The most items of a slice.
+        The most texts of a slice.
     name : str
         Of the progress bar.
     show : bool, default=False
         Whether there is one.
     """
-    n_threads = 1
-    if min(batch_size, n_items // 2) >= _MANY:
-        n_threads = min(2, _n_cores())
-    parts = slices(n_items, batch_size, n_threads)
+    n_texts = len(texts)
+    if n_texts == 1:
+        work(slice(1))
+        return
+    length = max(sum(map(len, texts)) / max(n_texts, 1), 1)
+    batch_size = min(batch_size, max(int(_MOST_CHARACTERS / length), 1))
+    is_worth_two = length * min(batch_size, n_texts // 2) >= _MANY_CHARACTERS
+    n_threads = min(2, _n_cores()) if is_worth_two else 1
+    parts = slices(n_texts, batch_size, n_threads)
     steps = shown(parts, name, show=show)
     if n_threads == 1:
         for part in steps:

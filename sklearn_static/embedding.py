@@ -299,8 +299,9 @@ class StaticEmbedding(FolderMixin):
         texts : list, tuple, array, Series or one-column frame of str
             Of length n_texts.
         batch_size : int, default=8192
-            How many texts a thread takes at a time, which bounds the memory needed
-            beyond the result. It does not change the result.
+            The most texts that a thread takes at a time, fewer where they are long,
+            which bounds the memory needed beyond the result. It does not change the
+            result.
         show_progress_bar : bool, default=False
             Whether to show a progress bar.
         handle_missing : {"error", "empty"}, default="error"
@@ -319,20 +320,19 @@ class StaticEmbedding(FolderMixin):
 
         Notes
         -----
-        From 2,000 texts on, a second thread helps where the process has two cores. It
-        does not if the environment variable ``OMP_NUM_THREADS`` is 1, as joblib, Dask
-        and Spark set it in processes of which they run one for each core.
+        From 200,000 characters on, a second thread helps where the process has two
+        cores. It does not if the environment variable ``OMP_NUM_THREADS`` is 1, as
+        joblib, Dask and Spark set it in processes of which they run one for each core.
         """
         if batch_size < 1:
             raise ValueError(f"batch_size is {batch_size}, but 1 or more was expected.")
         checked = check_texts(texts, handle_missing=handle_missing)
-        n_texts = len(checked)
-        out = np.empty((n_texts, self.n_dimensions), np.float32)
+        out = np.empty((len(checked), self.n_dimensions), np.float32)
 
         def write(part: slice) -> None:
             self.pool(self._bag_tokenizer(checked[part]), out=out[part])
 
-        for_each_batch(write, n_texts, batch_size, "encode", show=show_progress_bar)
+        for_each_batch(write, checked, batch_size, "encode", show=show_progress_bar)
         return out
 
     def nearest(self, texts: Any, n_tokens: int = 10) -> list[Ranking]:

@@ -17,8 +17,10 @@ from ._validation import check_embeddings
 
 __all__ = ["StaticHeadClassifier", "StaticHeadRegressor", "of_texts"]
 
-# Hidden layers are wide: those of all texts at once would outweigh the embeddings.
-_BATCH = 16_384
+# The most texts whose embeddings are there at a time, and of them those whose hidden
+# layers are, which are wider.
+_TEXTS = 1 << 15
+_ROWS = 1 << 12
 
 
 def of_texts(
@@ -28,10 +30,9 @@ def of_texts(
 
     The embeddings of all at once would outweigh what comes of them by far.
     """
-    batches = slices(max(len(texts), 1), _BATCH)
-    parts = [predict(embed(texts[batch])) for batch in batches]
-    if len(parts) == 1:
-        return parts[0]
+    if len(texts) <= _TEXTS:
+        return predict(embed(texts))
+    parts = [predict(embed(texts[batch])) for batch in slices(len(texts), _TEXTS)]
     return vstack(parts, "csr") if issparse(parts[0]) else np.concatenate(parts)
 
 
@@ -59,8 +60,7 @@ class _FrozenHead(StampedMixin, BaseEstimator):
 
     def _scores(self, X: Any) -> np.ndarray:
         X = check_embeddings(X)
-        starts = range(0, max(len(X), 1), _BATCH)
-        parts = [self.head(X[start : start + _BATCH]) for start in starts]
+        parts = [self.head(X[rows]) for rows in slices(max(len(X), 1), _ROWS)]
         return np.concatenate(parts, dtype=np.float64)
 
     def __sklearn_is_fitted__(self) -> bool:

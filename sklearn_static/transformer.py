@@ -39,8 +39,8 @@ class StaticEmbeddingTransformer(
     handle_missing : {"error", "empty"}, default="error"
         What to do with None and NaN among texts: refuse them, or take each as empty.
     batch_size : int, default=8192
-        Texts that a thread embeds at a time, which bounds the memory needed beyond the
-        result; see :meth:`StaticEmbedding.encode` for how many threads there are.
+        The most texts that a thread embeds at a time, which bounds the memory needed
+        beyond the result; see :meth:`StaticEmbedding.encode`.
     verbose : bool or int, default=False
         Whether to show a progress bar in ``transform``.
 

@@ -42,7 +42,7 @@ def features_of(
     def write(part: slice) -> None:
         _write(out[part], embedding, votes, embedding.tokenize(texts[part]))
 
-    for_each_batch(write, len(texts), batch_size, "transform", show=show_progress_bar)
+    for_each_batch(write, texts, batch_size, "transform", show=show_progress_bar)
     return out
 
 

@@ -67,21 +67,33 @@ class Work:
 @pytest.mark.usefixtures("cores")
 def test_many_items_are_worked_on_in_two_threads_at_the_same_time():
     work = Work(n_together=2)
-    for_each_batch(work, 10_000, 2500, "work")
+    for_each_batch(work, ["x" * 40] * 10_000, 2500, "work")
     assert sorted(work.items) == [0, *range(10_000)]
     assert threading.get_ident() in work.threads  # for the first item
     assert len(work.threads) == 3
 
 
 @pytest.mark.parametrize(
-    ("n_items", "batch_size"), [(1999, 8192), (10_000, 999), (1, 1), (0, 10)]
+    ("n_texts", "length", "batch_size"),
+    [(9999, 20, 8192), (10_000, 40, 2499), (1, 10**6, 9), (1, 0, 9), (0, 0, 9)],
+    ids=["few characters", "small batches", "one text", "nothing in it", "no text"],
 )
 @pytest.mark.usefixtures("cores")
-def test_few_items_are_worked_on_in_order_in_one_thread(n_items, batch_size):
+def test_little_is_worked_on_in_order_in_one_thread(n_texts, length, batch_size):
     work = Work()
-    for_each_batch(work, n_items, batch_size, "work")
-    assert work.items == list(range(n_items))
+    for_each_batch(work, ["x" * length] * n_texts, batch_size, "work")
+    assert work.items == list(range(n_texts))
     assert work.threads <= {threading.get_ident()}
+
+
+@pytest.mark.usefixtures("cores")
+def test_batches_of_long_texts_are_smaller():
+    parts = []
+    for_each_batch(parts.append, ["x" * 2**20] * 9, 8192, "work")
+    assert [part.stop - part.start for part in parts[1:]] == [2, 2, 2, 3]
+    del parts[:]
+    for_each_batch(parts.append, ["x" * 2**23] * 3, 1, "work")
+    assert len(parts) >= 3
 
 
 @pytest.mark.parametrize(
@@ -98,7 +110,7 @@ def test_there_are_as_many_threads_as_cores_but_two_at_most(
     if limit is not None:
         monkeypatch.setenv("OMP_NUM_THREADS", limit)
     work = Work()
-    for_each_batch(work, 10_000, 1000, "work")
+    for_each_batch(work, ["x" * 100] * 10_000, 1000, "work")
     others = work.threads - {threading.get_ident()}
     assert len(others) in ({1, 2} if n_threads == 2 else {0})
 
@@ -107,7 +119,7 @@ def test_there_are_as_many_threads_as_cores_but_two_at_most(
 def test_what_fails_in_a_thread_fails_and_ends_the_work():
     n_before, work = threading.active_count(), Work(fails_at=0)
     with pytest.raises(RuntimeError, match="at 0"):
-        for_each_batch(work, 1_000_000, 1000, "work")
+        for_each_batch(work, ["x" * 100] * 1_000_000, 1000, "work")
     assert threading.active_count() == n_before
     assert len(work.items) < 1_000_000
 
@@ -115,13 +127,13 @@ def test_what_fails_in_a_thread_fails_and_ends_the_work():
 @pytest.mark.parametrize("n_cores", [1, 2])
 def test_a_bar_counts_the_batches(cores, n_cores, capsys):
     cores(n_cores)
-    for_each_batch(Work(), 10_000, 2500, "work", show=True)
+    for_each_batch(Work(), ["x" * 40] * 10_000, 2500, "work", show=True)
     assert "work: 100%" in (bar := capsys.readouterr().err)
     assert "4/4" in bar
 
 
 def test_what_texts_become_does_not_depend_on_threads(cores):
-    texts = some_texts(5000)
+    texts = some_texts(12_000)
     labels = ["good" in text for text in texts]
     classifier = StaticClassifier(random_state=0).fit(texts[:500], labels[:500])
     pipeline = classifier.to_pipeline()
@@ -150,5 +162,5 @@ def test_what_is_lazy_is_made_once(monkeypatch):
 
     counting.applies_to = make.applies_to
     monkeypatch.setattr(_tokens, "AsciiWordPiece", counting)
-    StaticEmbedding.from_pretrained("default").encode(some_texts(4000))
+    StaticEmbedding.from_pretrained("default").encode(some_texts(12_000))
     assert n_made == [threading.get_ident()]

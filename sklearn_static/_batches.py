@@ -48,7 +48,7 @@ def for_each_batch(
         Whether there is one.
     """
     n_texts = len(texts)
-    if n_texts == 1:
+    if n_texts == 1 and not show:
         work(slice(1))
         return
     length = max(sum(map(len, texts)) / max(n_texts, 1), 1)

@@ -2,7 +2,7 @@
 
 To hand some ten thousand tokens to the library takes as long as all else that opening a
 table does but reading it. Most texts of BERT's tokenizers never need it: see
-:mod:`sklearn_static._word_piece`.
+:mod:`sklearn_static._tokens`.
 """
 
 from __future__ import annotations

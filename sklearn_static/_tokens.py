@@ -9,12 +9,12 @@ The policy is that of model2vec's inference, so that its vectors come out again:
 Tables of sentence-transformers are used under its own: the second step, where there is
 a ``max_length``, and neither of the others.
 
-There are three ways to the same ids. Where a tokenizer never looks across a space
+There are several ways to the same ids. Where a tokenizer never looks across a space
 (:func:`splits_at_spaces`), the chunks between spaces are tokenized each for itself:
 those of few texts are looked up in a memory of all chunks met so far, and joined; those
-of many texts go through array arithmetic, where the tokenizer is BERT's. Other
-tokenizers get the texts as they are. Once what is remembered takes 50 MB, it is
-forgotten.
+of many texts go through array arithmetic, where the tokenizer is BERT's. What the
+memory lacks and arrays leave over is tokenized chunk by chunk. Other tokenizers get the
+texts as they are. Once what is remembered takes 50 MB, it is forgotten.
 """
 
 from __future__ import annotations
@@ -30,7 +30,9 @@ import numpy as np
 from tokenizers import Tokenizer
 
 from ._bags import TokenBags
+from ._bert import Bert
 from ._chunk_memory import ChunkMemory
+from ._chunk_pieces import ChunkPieces
 from ._lazy import lazy
 from ._parsing import TokenizerSource
 from ._rust import failures_as
@@ -191,7 +193,7 @@ class BagTokenizer:
         return TokenBags.from_rows(self._ids_of_few(chunks))
 
     def _ids_of_few(self, chunks: Sequence[str]) -> list[list[int]]:
-        return self._word_piece.few(chunks, self._ids_of_each)
+        return self._chunk_pieces(chunks, self._ids_of_each)
 
     def _tokenize(self, texts: Sequence[str]) -> TokenBags:
         return tokenize(self.tokenizer, texts)
@@ -221,11 +223,16 @@ class BagTokenizer:
         return WordFinder(self.source.rules, self.source.vocabulary, self.n_tokens)
 
     @lazy
+    def _bert(self) -> Bert | None:
+        return Bert.of(self.source.rules, self.source.vocabulary)
+
+    @lazy
     def _word_piece(self) -> AsciiWordPiece | None:
-        rules = self.source.rules
-        if not AsciiWordPiece.applies_to(rules):
-            return None
-        return AsciiWordPiece(rules, self.source.vocabulary)
+        return None if self._bert is None else AsciiWordPiece(self._bert)
+
+    @lazy
+    def _chunk_pieces(self) -> ChunkPieces:
+        return ChunkPieces(self._bert)
 
 
 def copied(tokenizer: Any) -> Tokenizer:

@@ -15,15 +15,14 @@ References
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
 
 from ._bags import TokenBags, ranges
+from ._bert import Bert
 from ._packed_words import MAX_BYTES, PackedText, WordTable
 
 __all__ = ["AsciiWordPiece"]
@@ -37,7 +36,6 @@ _SPACE, _LETTER, _MARK, _OTHER = range(4)
 _SPACES = b" \t\n\r"
 _AS_IT_IS = bytes(range(256))
 _LOWER = _AS_IT_IS.lower()
-_WORD_OR_MARK = re.compile(r"[A-Za-z0-9]+|[^A-Za-z0-9\s]")
 # What ends a token among others.
 _END = "\0"
 _NONE = np.int32(-1)
@@ -71,38 +69,17 @@ class AsciiWordPiece:
 
     Parameters
     ----------
-    tokenizer : tokenizers.Tokenizer
-        One for which :meth:`applies_to` is true, and that splits at spaces.
-    vocabulary : mapping of str to int
-        The tokenizer's.
+    bert : Bert
+        A tokenizer that splits at spaces.
     """
 
-    def __init__(self, tokenizer: Tokenizer, vocabulary: Mapping[str, int]) -> None:
-        model: Any = tokenizer.model
-        self._tokens = _of_model(tokenizer, vocabulary)
-        self._prefix = model.continuing_subword_prefix
-        self._first, self._later = _word_tables(self._tokens, self._prefix)
-        self._unknown_id = vocabulary[model.unk_token]
+    def __init__(self, bert: Bert) -> None:
+        self._first, self._later = _word_tables(bert.vocabulary, bert.prefix)
         self._only_unknown = np.full(MAX_BYTES, _NONE)
-        self._only_unknown[0] = self._unknown_id
-        self._max_length = model.max_input_chars_per_word
-        self._max_bytes = min(MAX_BYTES, self._max_length)
-        self._case = _LOWER if tokenizer.normalizer.lowercase else _AS_IT_IS
-        self._normalized = tokenizer.normalizer.normalize_str
-        self._split = tokenizer.pre_tokenizer.pre_tokenize_str
-        self._added = _AddedTokens.of(tokenizer)
-        self._kinds = _kinds_of_bytes(self._added.first_characters())
-
-    @staticmethod
-    def applies_to(tokenizer: Tokenizer) -> bool:
-        """Whether `tokenizer` is BERT's: normalizer, pre-tokenizer and WordPiece."""
-        model = tokenizer.model
-        return (
-            isinstance(tokenizer.normalizer, normalizers.BertNormalizer)
-            and isinstance(tokenizer.pre_tokenizer, pre_tokenizers.BertPreTokenizer)
-            and isinstance(model, models.WordPiece)
-            and model.token_to_id(model.unk_token) is not None
-        )
+        self._only_unknown[0] = bert.unknown_id
+        self._max_bytes = min(MAX_BYTES, bert.max_length)
+        self._case = _LOWER if bert.lowercase else _AS_IT_IS
+        self._kinds = _kinds_of_bytes(bert.plain_characters())
 
     def __call__(self, texts: Sequence[str], tokenize_others: Tokenize) -> TokenBags:
         """The tokens of `texts`.
@@ -116,62 +93,6 @@ class AsciiWordPiece:
         return TokenBags.concatenated(
             [self._bags(batch, tokenize_others) for batch in _batches(texts)]
         )
-
-    def few(
-        self,
-        chunks: Sequence[str],
-        ids_of_others: Callable[[Sequence[str]], list[list[int]]],
-    ) -> list[list[int]]:
-        """The token ids of each of a few chunks, without the cost of making arrays.
-
-        Parameters
-        ----------
-        chunks : sequence of str
-            Without spaces, of any characters.
-        ids_of_others : callable
-            From chunks that are left to it, for they may hold an added token or are no
-            text, to the ids of each.
-        """
-        ids = [self._ids_of_chunk(chunk) for chunk in chunks]
-        others = [chunk for chunk, i in zip(chunks, ids, strict=True) if i is None]
-        parts = iter(ids_of_others(others) if others else [])
-        return [next(parts) if i is None else i for i in ids]
-
-    def _ids_of_chunk(self, chunk: str) -> list[int] | None:
-        """The token ids of a chunk; None if it is left to others."""
-        if not chunk.isascii():
-            return self._ids_of_odd_chunk(chunk)
-        data = chunk.encode()
-        if _OTHER in data.translate(self._kinds):
-            return self._ids_of_odd_chunk(chunk)
-        units = _WORD_OR_MARK.findall(data.translate(self._case).decode())
-        return [i for unit in units for i in self._ids_of_unit(unit)]
-
-    def _ids_of_odd_chunk(self, chunk: str) -> list[int] | None:
-        """The same, for any characters, by the library's rules."""
-        try:
-            text = self._normalized(chunk)
-        except (TypeError, UnicodeError):  # lone surrogates
-            return None
-        if self._added.may_be_in(chunk, text):
-            return None
-        return [i for unit, _ in self._split(text) for i in self._ids_of_unit(unit)]
-
-    def _ids_of_unit(self, unit: str) -> list[int]:
-        """The pieces of a word or mark: from the left, the longest that there are."""
-        if len(unit) > self._max_length:
-            return [self._unknown_id]
-        ids, start, prefix = [], 0, ""
-        while start < len(unit):
-            for stop in range(len(unit), start, -1):
-                found = self._tokens.get(prefix + unit[start:stop])
-                if found is not None:
-                    break
-            else:
-                return [self._unknown_id]
-            ids.append(found)
-            start, prefix = stop, self._prefix
-        return ids
 
     def _bags(self, texts: Sequence[str], tokenize_others: Tokenize) -> TokenBags:
         joined = " ".join(texts)
@@ -242,48 +163,6 @@ class AsciiWordPiece:
         return TokenBags.from_lengths(pieces[is_piece], is_piece.sum(axis=1))
 
 
-class _AddedTokens(NamedTuple):
-    """The tokens that are found in a text before it is split.
-
-    Attributes
-    ----------
-    contents : set of str
-        As they stand, which is how they are found in texts as those stand.
-    normalized : set of str
-        As the normalizer leaves them, and so they are found in what it leaves of texts.
-    """
-
-    contents: set[str]
-    normalized: set[str]
-
-    @classmethod
-    def of(cls, tokenizer: Tokenizer) -> _AddedTokens:
-        """Those of a tokenizer."""
-        tokens = tokenizer.get_added_tokens_decoder().values()
-        contents = {token.content for token in tokens}
-        return cls(contents, set(map(tokenizer.normalizer.normalize_str, contents)))
-
-    def first_characters(self) -> set[str]:
-        """What they may begin with, in lower case."""
-        return {content[:1].lower() for content in self.contents | self.normalized}
-
-    def may_be_in(self, chunk: str, normalized: str) -> bool:
-        """Whether one of them may be found in a chunk, given what is left of it."""
-        return any(content in chunk for content in self.contents) or any(
-            content in normalized for content in self.normalized
-        )
-
-
-def _of_model(tokenizer: Tokenizer, vocabulary: Mapping[str, int]) -> Mapping[str, int]:
-    """The vocabulary without added tokens, which no word is made of."""
-    added = tokenizer.get_added_tokens_decoder().values()
-    find = tokenizer.model.token_to_id
-    alone = {token.content for token in added if find(token.content) is None}
-    if not alone:
-        return vocabulary
-    return {token: i for token, i in vocabulary.items() if token not in alone}
-
-
 def _word_tables(
     vocabulary: Mapping[str, int], prefix: str
 ) -> tuple[WordTable, WordTable]:
@@ -312,13 +191,11 @@ def _word_tables(
     return table(b""), table(prefix.encode())
 
 
-def _kinds_of_bytes(left_to_others: set[str]) -> bytes:
-    """For each byte, what it is."""
+def _kinds_of_bytes(plain: str) -> bytes:
+    """For each byte, what it is; all but `plain` characters are left to others."""
     kinds = bytearray([_OTHER]) * 256
-    for byte in range(ord("!"), ord("~") + 1):
-        character = chr(byte)
-        if character.lower() not in left_to_others:
-            kinds[byte] = _LETTER if character.isalnum() else _MARK
+    for character in plain:
+        kinds[ord(character)] = _LETTER if character.isalnum() else _MARK
     for byte in _SPACES:
         kinds[byte] = _SPACE
     return bytes(kinds)

@@ -160,7 +160,6 @@ def test_what_is_lazy_is_made_once(monkeypatch):
         n_made.append(threading.get_ident())
         return make(*args)
 
-    counting.applies_to = make.applies_to
     monkeypatch.setattr(_tokens, "AsciiWordPiece", counting)
     StaticEmbedding.from_pretrained("default").encode(some_texts(12_000))
     assert n_made == [threading.get_ident()]

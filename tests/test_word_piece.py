@@ -11,6 +11,8 @@ from numpy.testing import assert_array_equal
 from tokenizers import AddedToken, Tokenizer, models, normalizers, pre_tokenizers
 
 from sklearn_static import _packed_words, _tokens, _word_piece
+from sklearn_static._bert import Bert
+from sklearn_static._chunk_pieces import ChunkPieces
 from sklearn_static._tokens import tokenize
 from sklearn_static._word_piece import AsciiWordPiece
 
@@ -77,15 +79,15 @@ TEXTS = st.lists(
 )
 
 
-def word_piece_of(tokenizer):
-    return AsciiWordPiece(tokenizer, tokenizer.get_vocab())
+def bert(tokenizer):
+    return Bert.of(tokenizer, tokenizer.get_vocab())
 
 
 def assert_same(tokenizer, texts):
-    library, word_piece = partial(tokenize, tokenizer), word_piece_of(tokenizer)
+    library, word_piece = partial(tokenize, tokenizer), AsciiWordPiece(bert(tokenizer))
     actual, expected = word_piece(texts, library), library(texts)
     ids_of_each = partial(_tokens.ids_of_each, tokenizer)
-    assert word_piece.few(texts, ids_of_each) == ids_of_each(texts)
+    assert ChunkPieces(bert(tokenizer))(texts, ids_of_each) == ids_of_each(texts)
     assert_array_equal(actual.ids, expected.ids)
     assert_array_equal(actual.offsets, expected.offsets)
     assert actual.ids.dtype == np.int32
@@ -140,7 +142,7 @@ def left_to_others(tokenizer, texts):
         left.extend(chunks)
         return tokenize(tokenizer, chunks)
 
-    word_piece_of(tokenizer)(texts, others)
+    AsciiWordPiece(bert(tokenizer))(texts, others)
     return left
 
 
@@ -152,7 +154,7 @@ def left_of_few(tokenizer, chunks):
         left.extend(chunks)
         return _tokens.ids_of_each(tokenizer, chunks)
 
-    word_piece_of(tokenizer).few(chunks, others)
+    ChunkPieces(bert(tokenizer))(chunks, others)
     return left
 
 
@@ -183,7 +185,7 @@ def test_foreign_texts_are_left_to_others_whole():
 
 
 def test_it_applies_to_berts_tokenizer_only():
-    assert AsciiWordPiece.applies_to(make())
+    assert bert(make()) is not None
     for change in (
         {"normalizer": normalizers.Lowercase()},
         {"pre_tokenizer": pre_tokenizers.Whitespace()},
@@ -193,4 +195,4 @@ def test_it_applies_to_berts_tokenizer_only():
         tokenizer = make()
         for name, part in change.items():
             setattr(tokenizer, name, part)
-        assert not AsciiWordPiece.applies_to(tokenizer)
+        assert bert(tokenizer) is None

@@ -58,12 +58,15 @@ class Work:
         Other libraries, or settings of one, of which the fastest counts.
     measure : {"first", "later", "megabytes"}
         The first time in a process, the median of the later ones, or peak memory.
+    times_rounds : int
+        What the number of rounds is multiplied by, for what takes little and varies.
     """
 
     title: str
     task: tuple[str, ...]
     peers: tuple[str, ...]
     measure: str = "first"
+    times_rounds: int = 1
 
 
 CURVES = ("encode", "fit", "fit by adam, an epoch", "partial_fit", "predict")
@@ -101,8 +104,10 @@ WORKS = [
         for when, m in (("first call", "first"), ("later calls", "later"))
     ),
     Work("predict one text", ("latency", "subj", "1000"), (MODEL2VEC,)),
-    Work("open a saved pipeline, first time", ("load", "subj"), (MODEL2VEC,)),
-    Work("open a saved pipeline, later", ("load", "subj"), (MODEL2VEC,), "later"),
+    *(
+        Work(f"open a saved pipeline, {when}", ("load", "subj"), (MODEL2VEC,), m, 3)
+        for when, m in (("first time", "first"), ("later", "later"))
+    ),
     Work("import the package", ("imports", "package"), (SCIKIT_LEARN,)),
     Work("import its pipeline", ("imports", "pipeline"), (SCIKIT_LEARN,)),
     Work("ten epochs of subj", ("loop", "subj", "10"), (BARE_LOOP,)),
@@ -131,6 +136,7 @@ def figure(answer: dict[str, Any], measure: str) -> float:
 def measured(works: list[Work], n_rounds: int) -> list[dict[str, Any]]:
     """A record for each work; those with the same task share its runs."""
     tasks: dict[tuple[str, ...], list[str]] = {}
+    rounds = {work.task: n_rounds * work.times_rounds for work in works}
     for work in works:
         libraries = tasks.setdefault(work.task, [OURS])
         libraries += [peer for peer in work.peers if peer not in libraries]
@@ -139,7 +145,7 @@ def measured(works: list[Work], n_rounds: int) -> list[dict[str, Any]]:
         for task, libraries in tasks.items():
             if task[0] in TAKING_UP:
                 leave_models({*libraries} - {ONE_PROCESS}, folder, task[1])
-            for i in range(n_rounds):
+            for i in range(rounds[task]):
                 for library in libraries:
                     arguments = tuple(part.format(round=i) for part in task)
                     answer = run(library, folder, arguments)

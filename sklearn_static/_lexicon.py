@@ -192,13 +192,13 @@ def pair_codes(pairs: np.ndarray, n_words: int) -> np.ndarray:
 def _document_frequencies(
     numbers: np.ndarray, text: np.ndarray, n_numbers: int
 ) -> np.ndarray:
-    """In how many texts each number is; `text` is ascending."""
-    order = np.argsort(numbers, kind="stable")
-    sorted_numbers, sorted_text = numbers[order], text[order]
-    is_new = np.ones(len(order), bool)
-    is_new[1:] = sorted_numbers[1:] != sorted_numbers[:-1]
-    is_new[1:] |= sorted_text[1:] != sorted_text[:-1]
-    return np.bincount(sorted_numbers[is_new], minlength=n_numbers)
+    """In how many texts each number is."""
+    codes = text * n_numbers
+    codes += numbers
+    codes.sort()
+    is_new = np.ones(len(codes), bool)
+    np.not_equal(codes[1:], codes[:-1], out=is_new[1:])
+    return np.bincount(codes[is_new] % n_numbers, minlength=n_numbers)
 
 
 def _most_frequent(df: np.ndarray, n_most: int) -> np.ndarray:

@@ -729,6 +729,24 @@ def test_of_many_texts_a_sample_is_tried_with_every_factor(few_texts, monkeypatc
     assert (one == other).mean() > 0.9
 
 
+@pytest.mark.usefixtures("exact")
+@pytest.mark.parametrize("kind", ["classes", "labels"])
+def test_texts_without_weight_count_as_little_as_those_left_out(kind, monkeypatch):
+    monkeypatch.setattr(recipe, "_FEW_TEXTS", 0)
+    features, y = toy(150)
+    # The last class is only in texts that are not trained on.
+    rows, splits = np.arange(100), [(np.arange(100), np.arange(100, 150))]
+    weight = np.random.default_rng(0).uniform(0.5, 2, 150)
+    problem = classes_of(np.where(np.arange(150) < 120, y % 2, y), 3, weight)
+    if kind == "labels":
+        problem = labels_of(np.eye(3)[y], weight)
+    options = {"C": 1.0, "shifts": True, "random_state": state()}
+    left_out = solve(copied(features), problem, rows, splits, **options)
+    monkeypatch.setattr(recipe, "_MANY_TEXTS", 0)
+    without_weight = solve(copied(features), problem, rows, splits, **options)
+    assert_same_solutions(left_out, without_weight, atol=0.005)
+
+
 def test_samples_are_drawn_by_the_seed():
     split = np.arange(5, 20_005), np.arange(5)
     (one, held_out), (again, _), (other, _) = (

@@ -34,6 +34,10 @@ class Problem(Protocol):
         """The problem of some texts."""
         ...
 
+    def only(self, rows: np.ndarray) -> Problem:
+        """The same with texts beside it that have no weight: all others."""
+        ...
+
     def loss(self, scores: np.ndarray) -> tuple[float, np.ndarray]:
         """The mean loss, and its gradient, which is shaped like the scores."""
         ...
@@ -80,6 +84,10 @@ class Classes:
         """The problem of some texts."""
         return replace(self, y=self.y[rows], weight=self.weight[rows])
 
+    def only(self, rows: np.ndarray) -> Classes:
+        """The same with texts beside it that have no weight: all others."""
+        return replace(self, weight=_only(self.weight, rows))
+
     def loss(self, scores: np.ndarray) -> tuple[float, np.ndarray]:
         """The mean cross-entropy, and its gradient."""
         rows = np.arange(len(self.y))
@@ -106,7 +114,8 @@ class Classes:
     def log_prior(self) -> np.ndarray:
         """The logarithms of the classes' shares, less their mean."""
         total = np.bincount(self.y, self.weight, self.n_outputs)
-        logs = np.log(np.maximum(total, 1e-3 * self.weight.mean()) / total.sum())
+        mean = self.weight.sum() / np.count_nonzero(self.weight)
+        logs = np.log(np.maximum(total, 1e-3 * mean) / total.sum())
         out: np.ndarray = logs - logs.mean()
         return out
 
@@ -150,6 +159,10 @@ class Labels:
         """The problem of some texts."""
         return replace(self, y=self.y[rows], weight=self.weight[rows])
 
+    def only(self, rows: np.ndarray) -> Labels:
+        """The same with texts beside it that have no weight: all others."""
+        return replace(self, weight=_only(self.weight, rows))
+
     def loss(self, scores: np.ndarray) -> tuple[float, np.ndarray]:
         """The mean over texts of the sum over labels, and its gradient."""
         share = (self.weight / self.weight.sum())[:, None]
@@ -180,3 +193,10 @@ class Labels:
     def learnable_from(self, others: Problem) -> np.ndarray:
         """All texts."""
         return np.ones(len(self.y), bool)
+
+
+def _only(weight: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """The weights at `rows`, and zero elsewhere."""
+    out = np.zeros_like(weight)
+    out[rows] = weight[rows]
+    return out

@@ -32,6 +32,8 @@ _LARGEST_FOLD = 4000
 _SAMPLE = 16_000
 # Up to so many texts, inner products of all pairs are the cheaper way.
 _FEW_TEXTS = 2000
+# The features of more texts than these are not copied to leave out some.
+_MANY_TEXTS = 20_000
 
 Split = tuple[np.ndarray, np.ndarray]
 """Numbers of texts to train on, and of texts to hold out."""
@@ -123,7 +125,7 @@ def solve(
         best = _tried(best.design, problem, splits, C, log_prior, shifts, best)
         told(n_steps - 1, n_steps)
     design, models, calibration = best
-    linear = fit_linear(design.take(train), problem.take(train), C, _mean(models))
+    linear = _fitted(design, problem, train, C, _mean(models))
     told(n_steps, n_steps)
     dense, sparse = design.weights(linear.weights * calibration.factor)
     intercept = calibration(linear.intercept) - centre @ dense
@@ -218,12 +220,21 @@ def _tried(
     for i, (train, held_out) in enumerate(splits):
         known = problem.take(train)
         start = None if before is None else before.start(i, design)
-        models.append(fit_linear(design.take(train), known, C, start))
+        models.append(_fitted(design, problem, train, C, start))
         rows.append(held_out[problem.take(held_out).learnable_from(known)])
         scores.append(models[-1].scores(design.take(rows[-1])))
     known = problem.take(np.concatenate(rows))
     calibration = calibrate(np.concatenate(scores), known, log_prior, shifts=shifts)
     return _Trial(design, models, calibration)
+
+
+def _fitted(
+    design: Design, problem: Problem, rows: np.ndarray, C: float, start: Linear | None
+) -> Linear:
+    """The model of some texts."""
+    if len(rows) > _MANY_TEXTS:
+        return fit_linear(design, problem.only(rows), C, start)
+    return fit_linear(design.take(rows), problem.take(rows), C, start)
 
 
 def _mean(models: Sequence[Linear]) -> Linear | None:

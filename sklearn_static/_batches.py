@@ -6,13 +6,11 @@ two thirds of the time of one. A third would wait for the first two.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 
-from joblib import cpu_count
-
+from ._cores import n_cores
 from ._progress import shown
 
 __all__ = ["DEFAULT_BATCH_SIZE", "for_each_batch", "slices"]
@@ -54,7 +52,7 @@ def for_each_batch(
     length = max(sum(map(len, texts)) / max(n_texts, 1), 1)
     batch_size = min(batch_size, max(int(_MOST_CHARACTERS / length), 1))
     is_worth_two = length * min(batch_size, n_texts // 2) >= _MANY_CHARACTERS
-    n_threads = min(2, _n_cores()) if is_worth_two else 1
+    n_threads = min(2, n_cores()) if is_worth_two else 1
     parts = slices(n_texts, batch_size, n_threads)
     steps = shown(parts, name, show=show)
     if n_threads == 1:
@@ -72,13 +70,3 @@ def slices(n_items: int, batch_size: int, multiple_of: int = 1) -> list[slice]:
     n_slices = -(-n_items // (batch_size * multiple_of)) * multiple_of
     ends = [n_items * i // n_slices for i in range(n_slices + 1)] if n_slices else [0]
     return [slice(start, stop) for start, stop in pairwise(ends)]
-
-
-def _n_cores() -> int:
-    """How many cores the process may compute with.
-
-    Who runs as many processes as there are cores, as joblib, Dask and Spark do, says so
-    by the variable that OpenMP reads.
-    """
-    limit = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0]
-    return int(limit) if limit.isdecimal() else cpu_count()

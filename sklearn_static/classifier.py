@@ -156,7 +156,8 @@ class StaticClassifier(ClassifierMixin, StaticModelBase):
     there are so many, of five folds; five thousand at most of very many texts. With
     `class_weight`, it is the temperature only.
     Meanwhile the process computes linear algebra in one thread, which for such small
-    products is the fastest.
+    products is the fastest; of some thousand texts, the products of words' features in
+    another, where ``OMP_NUM_THREADS`` is not 1.
 
     By "adam", only rows of the table whose tokens occur in the training texts are
     trained, which under Adam without weight decay is the same as training them all.

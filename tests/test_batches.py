@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
-from sklearn_static import StaticClassifier, StaticEmbedding, _batches, _tokens
+from sklearn_static import StaticClassifier, StaticEmbedding, _cores, _tokens
 from sklearn_static._batches import for_each_batch, slices
 
 WORDS = ["good", "bad", "film", "unaffable", "café", "日本", "x-y", "a", "[UNK]", "!"]
@@ -24,7 +24,7 @@ def cores(monkeypatch):
     """Sets the number of cores; two to begin with."""
 
     def set_number(n_cores):
-        monkeypatch.setattr(_batches, "cpu_count", lambda: n_cores)
+        monkeypatch.setattr(_cores, "cpu_count", lambda: n_cores)
 
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     set_number(2)

@@ -1,5 +1,6 @@
 """Solving for calibrated linear classifiers."""
 
+import threading
 from functools import partial
 
 import numpy as np
@@ -24,9 +25,10 @@ from sklearn_static._solving import (
     recipe,
     solve,
 )
+from sklearn_static._solving import design as design_module
 from sklearn_static._solving.design import Gram, SideBySide
 from sklearn_static._solving.minimising import calibrate, fit_linear
-from sklearn_static._solving.threads import one_blas_thread
+from sklearn_static._solving.threads import in_turn, one_blas_thread, second_thread
 
 SEEDS = st.integers(0, 2**32 - 1)
 
@@ -271,7 +273,7 @@ def test_more_texts_than_features_have_a_square_root():
     lengths = np.linalg.norm(counts, axis=1, keepdims=True)
     sparse = csr_array((counts / lengths).astype(np.float32))
     features = Features(np.zeros((n_texts, 1), np.float32), sparse)
-    for design in recipe._designs(features, [1.0, 2.0, 4.0]):
+    for design in recipe._designs(features, [1.0, 2.0, 4.0], in_turn):
         assert isinstance(design, Gram)
         assert np.isfinite(design.rows).all()
 
@@ -877,6 +879,27 @@ def test_classes_that_are_far_apart_are_told_apart_without_a_warning():
 
 
 # Threads
+
+
+@pytest.mark.parametrize(("n_cores", "is_another"), [("1", False), ("2", True)])
+def test_a_second_thread_is_for_a_second_core(n_cores, is_another, monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", n_cores)
+    n_before = threading.active_count()
+    with second_thread() as start:
+        answer = start(threading.get_ident)
+        assert (answer() != threading.get_ident()) == is_another
+    assert threading.active_count() == n_before
+
+
+def test_a_second_thread_changes_not_a_bit(monkeypatch):
+    monkeypatch.setattr(recipe, "_FEW_TEXTS", 0)
+    monkeypatch.setattr(design_module, "_WORTH_A_THREAD", 1)
+    features, y = toy(150)
+    solutions = []
+    for n_cores in ("1", "2"):
+        monkeypatch.setenv("OMP_NUM_THREADS", n_cores)
+        solutions.append(solved(features, classes_of(y, 3)))
+    assert_same_solutions(*solutions, rtol=0, atol=0)
 
 
 def blas_threads():

@@ -14,10 +14,14 @@ from scipy.linalg import solve_triangular
 from scipy.sparse import csr_array
 
 from .._lazy import lazy
+from .threads import Start, in_turn
 
 __all__ = ["Design", "Gram", "SideBySide", "Weights"]
 
 _JITTER = 1e-6
+# From how many texts on the products of both kinds of features take longer than it
+# takes to have another thread begin with one of them.
+_WORTH_A_THREAD = 3000
 
 Weights = tuple[np.ndarray, np.ndarray]
 """Of dense features, (n_dense, n_outputs), and of sparse ones."""
@@ -62,24 +66,35 @@ class SideBySide:
     dense : ndarray of shape (n_texts, n_dense), float32
     sparse : csr_array of shape (n_texts, n_sparse), float32
     factor : float
+    start : callable, default=in_turn
+        Computes the products of sparse features, beside those of dense ones or after.
     """
 
-    def __init__(self, dense: np.ndarray, sparse: csr_array, factor: float) -> None:
+    def __init__(
+        self,
+        dense: np.ndarray,
+        sparse: csr_array,
+        factor: float,
+        start: Start = in_turn,
+    ) -> None:
         self.dense = dense
         self.sparse = sparse
         self.factor = np.float32(factor)
         self.n_features = dense.shape[1] + sparse.shape[1]
+        self._start = start
 
     def take(self, rows: np.ndarray) -> SideBySide:
         """The features of some texts."""
-        return SideBySide(self.dense[rows], self.sparse[rows], float(self.factor))
+        factor = float(self.factor)
+        return SideBySide(self.dense[rows], self.sparse[rows], factor, self._start)
 
     def scores(self, weights: np.ndarray) -> np.ndarray:
         """The product of the features with `weights`."""
         weights = weights.astype(np.float32)
         n_dense = self.dense.shape[1]
+        of_sparse = self._begin(lambda: self.sparse @ (weights[n_dense:] * self.factor))
         out: np.ndarray = self.dense @ weights[:n_dense]
-        out += self.sparse @ (weights[n_dense:] * self.factor)
+        out += of_sparse()
         return out
 
     @lazy
@@ -90,9 +105,13 @@ class SideBySide:
     def gradient(self, of_scores: np.ndarray) -> np.ndarray:
         """The product of the transposed features with `of_scores`."""
         of_scores = of_scores.astype(np.float32)
-        of_sparse = self._transposed @ of_scores
-        of_sparse *= self.factor
-        return np.concatenate([self.dense.T @ of_scores, of_sparse])
+        of_sparse = self._begin(lambda: self._transposed @ of_scores)
+        of_dense = self.dense.T @ of_scores
+        return np.concatenate([of_dense, of_sparse() * self.factor])
+
+    @property
+    def _begin(self) -> Start:
+        return self._start if len(self.dense) >= _WORTH_A_THREAD else in_turn
 
     def weights(self, weights: np.ndarray) -> Weights:
         """What the dense features and the sparse ones, without factor, weigh."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -17,7 +18,7 @@ from scipy.sparse import csr_array
 from .design import Design, Gram, SideBySide
 from .minimising import Calibration, Linear, calibrate, fit_linear
 from .problem import Problem
-from .threads import one_blas_thread
+from .threads import Start, one_blas_thread, second_thread
 
 __all__ = ["Features", "Solution", "Split", "folds", "solve"]
 
@@ -109,24 +110,31 @@ def solve(
     centred = features.dense
     centred -= centre
     factors = _FACTORS if splits and features.sparse.shape[1] else _FACTORS[:1]
-    log_prior = problem.take(train).log_prior()
     small = [_sampled(split, random_state) for split in splits]
     needs_more = any(len(rows) > _SAMPLE for rows, _ in splits)
     n_steps = len(factors) + needs_more + 1
-    best: _Trial | None = None
-    designs = _designs(Features(centred, features.sparse), factors)
-    for n_done, design in enumerate(designs, 1):
-        trial = _tried(design, problem, small, C, log_prior, shifts, best)
-        if best is None or trial.calibration.loss < best.calibration.loss:
-            best = trial
-        told(n_done, n_steps)
-    assert best is not None
-    if needs_more:
-        best = _tried(best.design, problem, splits, C, log_prior, shifts, best)
-        told(n_steps - 1, n_steps)
-    design, models, calibration = best
-    linear = _fitted(design, problem, train, C, _mean(models))
-    told(n_steps, n_steps)
+    attempt = partial(
+        _tried,
+        problem=problem,
+        C=C,
+        log_prior=problem.take(train).log_prior(),
+        shifts=shifts,
+    )
+    with second_thread() as start:
+        best: _Trial | None = None
+        designs = _designs(Features(centred, features.sparse), factors, start)
+        for n_done, design in enumerate(designs, 1):
+            trial = attempt(design, small, before=best)
+            if best is None or trial.calibration.loss < best.calibration.loss:
+                best = trial
+            told(n_done, n_steps)
+        assert best is not None
+        if needs_more:
+            best = attempt(best.design, splits, before=best)
+            told(n_steps - 1, n_steps)
+        design, models, calibration = best
+        linear = _fitted(design, problem, train, C, _mean(models))
+        told(n_steps, n_steps)
     dense, sparse = design.weights(linear.weights * calibration.factor)
     intercept = calibration(linear.intercept) - centre @ dense
     return Solution(
@@ -166,12 +174,14 @@ def _sampled(split: Split, random_state: np.random.RandomState) -> Split:
     return train, held_out
 
 
-def _designs(features: Features, factors: Sequence[float]) -> Iterator[Design]:
+def _designs(
+    features: Features, factors: Sequence[float], start: Start
+) -> Iterator[Design]:
     """The features with sparse ones multiplied by each of the factors."""
     dense, sparse = features.dense, features.sparse
     if len(dense) > _FEW_TEXTS:
         for factor in factors:
-            yield SideBySide(dense, sparse, factor)
+            yield SideBySide(dense, sparse, factor, start)
         return
     # In float64, or rounding would take more from their roots than the jitter adds.
     of_dense, of_sparse = dense.astype(np.float64), sparse.astype(np.float64)
@@ -204,8 +214,9 @@ class _Trial(NamedTuple):
 
 def _tried(
     design: Design,
-    problem: Problem,
     splits: Sequence[Split],
+    *,
+    problem: Problem,
     C: float,
     log_prior: np.ndarray,
     shifts: bool,

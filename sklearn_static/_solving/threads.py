@@ -1,15 +1,22 @@
-"""One thread for linear algebra, while many small products are computed."""
+"""Threads for many products of matrices: one for each kind, and no more."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from threading import Lock
+from typing import Any
 
 from threadpoolctl import threadpool_limits
 
-__all__ = ["one_blas_thread"]
+from .._cores import n_cores
+
+__all__ = ["Start", "in_turn", "one_blas_thread", "second_thread"]
+
+Start = Callable[[Callable[[], Any]], Callable[[], Any]]
+"""From a function that may begin at once to what waits for its result."""
 
 
 class _Users:
@@ -60,3 +67,18 @@ def one_blas_thread() -> Iterator[None]:
         yield
     finally:
         users.leave()
+
+
+def in_turn(function: Callable[[], Any]) -> Callable[[], Any]:
+    """Begin when the result is asked for."""
+    return function
+
+
+@contextmanager
+def second_thread() -> Iterator[Start]:
+    """Begin at once in another thread, where the process has a core for it."""
+    if n_cores() < 2:
+        yield in_turn
+        return
+    with ThreadPoolExecutor(1) as thread:
+        yield lambda function: thread.submit(function).result

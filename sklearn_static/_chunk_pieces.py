@@ -13,7 +13,7 @@ from ._bert import Bert
 
 __all__ = ["ChunkPieces"]
 
-_WORD_OR_MARK = re.compile(r"[A-Za-z0-9]+|[^A-Za-z0-9]")
+_WORD_OR_MARK = re.compile(r"[A-Za-z0-9]+|[^A-Za-z0-9 ]")
 
 
 class ChunkPieces:
@@ -27,7 +27,8 @@ class ChunkPieces:
 
     def __init__(self, bert: Bert) -> None:
         self._bert = bert
-        self._is_plain = re.compile(f"[{re.escape(bert.plain_characters())}]*")
+        self._longest = max(map(len, bert.vocabulary))
+        self._is_plain = re.compile(f"[ {re.escape(bert.plain_characters())}]*")
 
     def __call__(
         self,
@@ -77,7 +78,7 @@ class ChunkPieces:
             return [bert.unknown_id]
         ids, start, prefix = [], 0, ""
         while start < len(unit):
-            for stop in range(len(unit), start, -1):
+            for stop in range(min(len(unit), start + self._longest), start, -1):
                 found = bert.vocabulary.get(prefix + unit[start:stop])
                 if found is not None:
                     break

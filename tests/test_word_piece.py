@@ -115,6 +115,12 @@ def test_words_of_any_length(n_letters):
         assert_same(tokenizer, [word, f"{word} {word}!{word}", word.upper() + "q"])
 
 
+def test_added_tokens_may_begin_with_every_character():
+    tokenizer = make(added=[AddedToken(f"{chr(i)}{chr(i)}q") for i in range(33, 127)])
+    assert bert(tokenizer).plain_characters() == ""
+    assert_same(tokenizer, ["", "ab abc! aaq x-y", "caf\u00e9 --q", "x" * 30])
+
+
 def test_tokens_as_long_as_two_integers_hold_and_longer():
     long = ["a" * n for n in (7, 8, 9, 15, 16, 17)]
     vocabulary = ["[UNK]", *long, *("##" + token for token in long)]

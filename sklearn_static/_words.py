@@ -8,7 +8,7 @@ nor is a single letter, unless it is one of a script beyond ASCII.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -166,25 +166,42 @@ def _roles(
     vocabulary: Mapping[str, int], n_tokens: int, prefix: str | None
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Which token ids continue a word, have letters, and are words by themselves."""
-    continues, has_letters, is_word = np.zeros((3, n_tokens), bool)
-    beginning = None if prefix else _beginning_of(vocabulary)
-    for token, i in vocabulary.items():
-        marked = token.startswith(prefix or beginning or "")
-        continues[i] = marked if prefix else not marked
-        letters = token.removeprefix(prefix or "")
-        if beginning is not None:
-            letters = letters.translate(_NO_SPACES)
-        has_letters[i] = letters.isalnum() or any(map(str.isalnum, letters))
-        is_word[i] = has_letters[i] and (len(letters) > 1 or not letters.isascii())
+    tokens = [*vocabulary]
+    letters, is_later = _unmarked(tokens, prefix)
+    is_lettered = _each(str.isalnum, letters, bool)
+    for i in np.flatnonzero(~is_lettered).tolist():
+        is_lettered[i] = any(map(str.isalnum, letters[i]))
+    is_long = (_each(len, letters) > 1) | ~_each(str.isascii, letters, bool)
+    ids = np.fromiter(vocabulary.values(), np.int64, len(tokens))
+    continues, has_letters, is_word = roles = np.zeros((3, n_tokens), bool)
+    roles[:, ids] = is_later, is_lettered, is_lettered & is_long
     return continues, has_letters, is_word
 
 
-def _beginning_of(vocabulary: Mapping[str, int]) -> str | None:
+def _unmarked(tokens: list[str], prefix: str | None) -> tuple[list[str], np.ndarray]:
+    """The tokens without what says where words begin; which of them continue one."""
+    if prefix:
+        letters = [token.removeprefix(prefix) for token in tokens]
+        return letters, _each(len, tokens) > _each(len, letters)
+    beginning = _beginning_of(tokens)
+    if beginning is None:
+        return tokens, np.zeros(len(tokens), bool)
+    begins = np.array([token.startswith(beginning) for token in tokens], bool)
+    return [token.translate(_NO_SPACES) for token in tokens], ~begins
+
+
+def _each(
+    function: Callable[[str], int], texts: list[str], dtype: type = np.int64
+) -> np.ndarray:
+    return np.fromiter(map(function, texts), dtype, len(texts))
+
+
+def _beginning_of(tokens: list[str]) -> str | None:
     """What tokens begin with that begin a word, where anything is."""
     for mark in _BEGINNINGS:
-        n_marked = sum(token.startswith(mark) for token in vocabulary)
+        n_marked = sum(token.startswith(mark) for token in tokens)
         # A few may be words of a language that has the letter.
-        if n_marked > len(vocabulary) / 10:
+        if n_marked > len(tokens) / 10:
             return mark
     return None
 

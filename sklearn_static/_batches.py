@@ -6,6 +6,7 @@ two thirds of the time of one. A third would wait for the first two.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
@@ -61,8 +62,7 @@ def for_each_batch(
         return
     work(slice(1))  # makes what is lazy, before two threads do
     with ThreadPoolExecutor(n_threads) as threads:
-        for _ in zip(steps, threads.map(work, parts), strict=True):
-            pass
+        deque(zip(steps, threads.map(work, parts), strict=True), maxlen=0)
 
 
 def slices(n_items: int, batch_size: int, multiple_of: int = 1) -> list[slice]:

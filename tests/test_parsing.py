@@ -95,9 +95,10 @@ FEW = "Good films, a Café in 日本 жжж [ok] ½ \ud800"
         ("x" * 40, False),
         ("[UNK]", True),
         (FEW, True),
+        (" ".join(f"é{i}" for i in range(100)), False),
         (" ".join(f"é{i}" for i in range(600)), True),
     ],
-    ids=["ASCII", "odd", "long", "added", "no text", "many odd"],
+    ids=["ASCII", "odd", "long", "added", "no text", "some odd", "many odd"],
 )
 def test_the_library_gets_the_vocabulary_once_it_is_needed(text, is_needed):
     source, theirs = parsed(BUNDLED), Tokenizer.from_str(BUNDLED)
@@ -145,6 +146,16 @@ def test_ids_that_the_library_refuses_are_refused(word_piece, token_id):
     spec = json.loads(word_piece.to_str())
     spec["model"]["vocab"]["fox"] = token_id
     content = json.dumps(spec)
+    for parse in (Tokenizer.from_str, parsed):
+        with pytest.raises(Exception, match=r"."):
+            parse(content)
+
+
+def test_tokens_that_are_no_text_are_refused(word_piece):
+    spec = json.loads(word_piece.to_str())
+    spec["model"]["vocab"]["\ud800"] = len(spec["model"]["vocab"])
+    content = json.dumps(spec)
+    assert "\\ud800" in content
     for parse in (Tokenizer.from_str, parsed):
         with pytest.raises(Exception, match=r"."):
             parse(content)

@@ -121,6 +121,22 @@ def test_added_tokens_may_begin_with_every_character():
     assert_same(tokenizer, ["", "ab abc! aaq x-y", "caf\u00e9 --q", "x" * 30])
 
 
+def test_added_tokens_are_found_where_normalizing_changes_what_follows():
+    """A mark of a lower class goes before the one that the token ends with."""
+    tokenizer = make(added=[AddedToken("a\U0001d16d", normalized=False)])
+    assert_same(
+        tokenizer, ["a\U0001d16d\U0001d165", "a\U0001d165\U0001d16d", "a\U0001d16d"]
+    )
+
+
+@pytest.mark.parametrize("n_letters", [1, 6, 20])
+def test_the_longest_token_is_found(n_letters):
+    tokenizer, word = make(), "a" * n_letters
+    vocabulary = {"[UNK]": 0, word: 1, "##b": 2}
+    tokenizer.model = models.WordPiece(vocabulary, unk_token="[UNK]")
+    assert_same(tokenizer, [word, f"{word}b", f"{word}a", f"{word}\u00e9"])
+
+
 def test_tokens_as_long_as_two_integers_hold_and_longer():
     long = ["a" * n for n in (7, 8, 9, 15, 16, 17)]
     vocabulary = ["[UNK]", *long, *("##" + token for token in long)]

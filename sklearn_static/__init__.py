@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 from ._version import __version__
 
 if TYPE_CHECKING:
-    from ._stamps import VersionSkewWarning
+    from ._io.files import ModelFormatError
+    from ._utils.pickling import VersionSkewWarning
     from .classifier import StaticClassifier
     from .distillation import distill
     from .embedding import StaticEmbedding
-    from .persistence import ModelFormatError
     from .pipeline import StaticPipeline
     from .regressor import StaticRegressor
     from .transformer import StaticEmbeddingTransformer
@@ -30,13 +30,13 @@ __all__ = [
 ]
 
 _HOMES = {
-    "ModelFormatError": "persistence",
+    "ModelFormatError": "_io.files",
     "StaticClassifier": "classifier",
     "StaticEmbedding": "embedding",
     "StaticEmbeddingTransformer": "transformer",
     "StaticPipeline": "pipeline",
     "StaticRegressor": "regressor",
-    "VersionSkewWarning": "_stamps",
+    "VersionSkewWarning": "_utils.pickling",
     "distill": "distillation",
 }
 

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from scipy.special import log_softmax
 
-from ._bags import TokenBags
-from ._ranking import Ranking, ranked
-from ._votes import WordVotes
+from ._lexical.weights import WordVotes
+from ._tokens.bags import TokenBags
+from ._utils.ranking import Ranking, ranked
 from .embedding import StaticEmbedding
 from .votes import features_of_bags
 

@@ -12,16 +12,16 @@ import numpy as np
 from sklearn.base import ClassifierMixin
 from sklearn.utils.metaestimators import available_if
 
-from ._base import OF_TRAINING, Data, StaticModelBase, own_random_state
-from ._compat import Interval, StrOptions, with_callbacks
-from ._head import Head
-from ._ranking import Ranking
+from ._estimators.base import OF_TRAINING, Data, StaticModelBase, own_random_state
+from ._estimators.checks import check_labels
+from ._estimators.linear import solve_examples
+from ._estimators.solver_choice import Solver, choose_solver
+from ._estimators.targets import ClassTargets, LabelTargets
+from ._layers.layers import Head
 from ._single_tokens import telling_tokens
-from ._solved import solve_examples
-from ._solver_choice import Solver, choose_solver
-from ._target_checks import check_labels
-from ._targets import ClassTargets, LabelTargets
-from ._validation import HandleMissing
+from ._utils.compat import Interval, StrOptions, with_callbacks
+from ._utils.ranking import Ranking
+from ._utils.validation import HandleMissing
 from .embedding import DEFAULT_MODEL, StaticEmbedding, resolve_embedding
 from .head import StaticHeadClassifier
 

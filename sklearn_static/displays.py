@@ -11,7 +11,7 @@ import numpy as np
 from sklearn.decomposition import PCA
 from sklearn.utils import check_consistent_length
 
-from ._validation import check_texts
+from ._utils.validation import check_texts
 
 __all__ = ["ContributionDisplay", "TextMapDisplay", "TrainingCurveDisplay"]
 

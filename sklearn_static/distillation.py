@@ -12,12 +12,12 @@ import numpy as np
 from sklearn.decomposition import PCA
 from tokenizers import Tokenizer
 
-from ._tokens import unknown_token_id
-from ._vocabulary import static_tokenizer, tokens_by_id
+from ._distill.tokenizer import static_tokenizer, tokens_by_id
+from ._tokens.tokenizer import unknown_token_id
 from .embedding import StaticEmbedding
 
 if TYPE_CHECKING:
-    from ._training.teacher import Teacher
+    from ._distill.teacher import Teacher
 
 __all__ = ["distill"]
 
@@ -159,7 +159,7 @@ def _import_teacher() -> type[Teacher]:
     try:
         for library in ("torch", "transformers"):
             import_module(library)
-        teacher = import_module("._training.teacher", __package__)
+        teacher = import_module("._distill.teacher", __package__)
     except ImportError as error:
         raise ImportError(
             "Distilling needs transformers and torch, which come with the extra "

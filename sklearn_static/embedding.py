@@ -12,22 +12,28 @@ from typing import Any, Literal
 import numpy as np
 from tokenizers import Tokenizer
 
-from . import hub
-from ._arrays import check_fit, frozen, frozen_or_none
-from ._bags import TokenBags
-from ._batches import DEFAULT_BATCH_SIZE, for_each_batch
-from ._compression import compressed
-from ._folders import FolderMixin
-from ._lazy import lazy
-from ._parsing import TokenizerSource, parsed
-from ._pooling import parts, pool
-from ._ranking import Ranking, cosines, ranked
-from ._stamps import checked, stamped
-from ._table_format import DEFAULT_MAX_LENGTH, StoredTable, further_entries, read_table
-from ._tokens import BagTokenizer, Convention, Pieces, check_max_length, copied
-from ._validation import HandleMissing, check_texts
-from ._words import Words
-from .persistence import ModelFormatError
+from ._io import hub
+from ._io.compression import compressed
+from ._io.files import ModelFormatError
+from ._io.mixin import FolderMixin
+from ._io.table import DEFAULT_MAX_LENGTH, StoredTable, further_entries, read_table
+from ._lexical.words import Words
+from ._tokens.bags import TokenBags
+from ._tokens.parsing import TokenizerSource, parsed
+from ._tokens.pooling import parts, pool
+from ._tokens.tokenizer import (
+    BagTokenizer,
+    Convention,
+    Pieces,
+    check_max_length,
+    copied,
+)
+from ._utils.arrays import check_fit, frozen, frozen_or_none
+from ._utils.batches import DEFAULT_BATCH_SIZE, for_each_batch
+from ._utils.lazy import lazy
+from ._utils.pickling import checked, stamped
+from ._utils.ranking import Ranking, cosines, ranked
+from ._utils.validation import HandleMissing, check_texts
 
 __all__ = ["StaticEmbedding", "resolve_embedding"]
 

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from ._attribution import attributed
-from ._bags import TokenBags
-from ._head import Linear
-from ._votes import WordVotes
+from ._layers.layers import Linear
+from ._lexical.weights import WordVotes
+from ._tokens.bags import TokenBags
 from .embedding import StaticEmbedding
 from .head import StaticHeadClassifier, StaticHeadRegressor
 from .votes import parts_of

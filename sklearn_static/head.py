@@ -10,10 +10,10 @@ from scipy.sparse import csr_matrix, issparse, vstack
 from scipy.special import expit, log_expit, log_softmax, softmax
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 
-from ._batches import slices
-from ._head import Head
-from ._stamps import StampedMixin
-from ._validation import check_embeddings
+from ._layers.layers import Head
+from ._utils.batches import slices
+from ._utils.pickling import StampedMixin
+from ._utils.validation import check_embeddings
 
 __all__ = ["StaticHeadClassifier", "StaticHeadRegressor", "of_texts"]
 

@@ -12,12 +12,12 @@ from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 from sklearn.utils.metaestimators import available_if
 
-from . import hub, persistence
-from ._card import pipeline_card
-from ._compression import compressed
-from ._folders import FolderMixin
-from ._onnx import write_onnx
-from ._pipeline_format import (
+from ._io import files as persistence
+from ._io import hub
+from ._io.card import pipeline_card
+from ._io.compression import compressed
+from ._io.mixin import FolderMixin
+from ._io.pipeline import (
     HEAD_FILE,
     TRANSFORMER_SETTINGS,
     FrozenHead,
@@ -25,9 +25,10 @@ from ._pipeline_format import (
     read_settings,
     stored_head,
 )
-from ._ranking import Ranking
+from ._onnx import write_onnx
 from ._single_tokens import telling_tokens
-from ._stamps import StampedMixin
+from ._utils.pickling import StampedMixin
+from ._utils.ranking import Ranking
 from .embedding import StaticEmbedding
 from .explanation import Explanations, explained
 from .head import of_texts

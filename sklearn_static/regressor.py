@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 from sklearn.base import RegressorMixin
 
-from ._base import StaticModelBase
-from ._compat import with_callbacks
-from ._head import Head
-from ._target_checks import check_values
-from ._targets import RealTargets
-from ._validation import HandleMissing
+from ._estimators.base import StaticModelBase
+from ._estimators.checks import check_values
+from ._estimators.targets import RealTargets
+from ._layers.layers import Head
+from ._utils.compat import with_callbacks
+from ._utils.validation import HandleMissing
 from .embedding import DEFAULT_MODEL, StaticEmbedding
 from .head import StaticHeadRegressor
 

@@ -14,10 +14,10 @@ from sklearn.base import (
 )
 from sklearn.utils.validation import check_is_fitted
 
-from ._batches import DEFAULT_BATCH_SIZE
-from ._compat import Interval, StrOptions
-from ._stamps import StampedMixin
-from ._validation import HandleMissing, check_texts
+from ._utils.batches import DEFAULT_BATCH_SIZE
+from ._utils.compat import Interval, StrOptions
+from ._utils.pickling import StampedMixin
+from ._utils.validation import HandleMissing, check_texts
 from .embedding import DEFAULT_MODEL, StaticEmbedding, resolve_embedding
 
 __all__ = ["StaticEmbeddingTransformer"]

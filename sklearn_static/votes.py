@@ -7,10 +7,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ._bags import TokenBags
-from ._batches import DEFAULT_BATCH_SIZE, for_each_batch
-from ._validation import HandleMissing
-from ._votes import WordVotes
+from ._lexical.weights import WordVotes
+from ._tokens.bags import TokenBags
+from ._utils.batches import DEFAULT_BATCH_SIZE, for_each_batch
+from ._utils.validation import HandleMissing
 from .embedding import StaticEmbedding
 from .transformer import StaticEmbeddingTransformer
 

@@ -16,9 +16,7 @@ from tokenizers import (
 )
 from toys import frozen_pipeline
 
-from sklearn_static import (
-    StaticEmbedding,
-)
+from sklearn_static import StaticEmbedding
 
 ROOT = Path(__file__).parents[1]
 SHARED = Path(os.environ.get("SKLEARN_STATIC_SHARED", ROOT.parent / "shared"))

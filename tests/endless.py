@@ -8,7 +8,8 @@ from __future__ import annotations
 import resource
 import sys
 
-from sklearn_static import StaticEmbedding, _tokens
+from sklearn_static import StaticEmbedding
+from sklearn_static._tokens import tokenizer as _tokens
 
 N_WORDS = 1000
 

@@ -8,8 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
-from sklearn_static import StaticClassifier, StaticEmbedding, _cores, _tokens
-from sklearn_static._batches import for_each_batch, slices
+from sklearn_static import StaticClassifier, StaticEmbedding
+from sklearn_static._tokens import tokenizer as _tokens
+from sklearn_static._utils import cores as _cores
+from sklearn_static._utils.batches import for_each_batch, slices
 
 WORDS = ["good", "bad", "film", "unaffable", "café", "日本", "x-y", "a", "[UNK]", "!"]
 

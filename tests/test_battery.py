@@ -30,7 +30,7 @@ from sklearn_static import (
     StaticPipeline,
     StaticRegressor,
 )
-from sklearn_static._head import Head, Linear
+from sklearn_static._layers.layers import Head, Linear
 from sklearn_static.head import StaticHeadClassifier, StaticHeadRegressor
 
 EMBEDDING = toy_embedding()

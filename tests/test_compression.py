@@ -6,7 +6,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from toys import frozen_pipeline, toy_embedding, toy_texts
 
 from sklearn_static import StaticClassifier, StaticEmbedding, StaticPipeline
-from sklearn_static._head import Head, LayerNorm
+from sklearn_static._layers.layers import Head, LayerNorm
 from sklearn_static.head import StaticHeadClassifier
 
 TEXTS, LABELS = toy_texts(60)

@@ -26,8 +26,8 @@ from tokenizers import (
 )
 
 from sklearn_static import StaticEmbedding
-from sklearn_static._training.teacher import Teacher
-from sklearn_static._vocabulary import static_tokenizer, tokens_by_id
+from sklearn_static._distill.teacher import Teacher
+from sklearn_static._distill.tokenizer import static_tokenizer, tokens_by_id
 from sklearn_static.distillation import distill
 
 torch = pytest.importorskip("torch")

@@ -6,7 +6,7 @@ from sklearn_static import distill
 
 
 def test_the_teacher_is_asked_for_as_told(monkeypatch):
-    room = pytest.importorskip("sklearn_static._training.teacher", reason="needs torch")
+    room = pytest.importorskip("sklearn_static._distill.teacher", reason="needs torch")
     asked = {}
 
     class Asked(Exception):

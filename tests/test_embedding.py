@@ -13,7 +13,8 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from tokenizers import Tokenizer, models, pre_tokenizers
 
-from sklearn_static import ModelFormatError, StaticEmbedding, _tokens
+from sklearn_static import ModelFormatError, StaticEmbedding
+from sklearn_static._tokens import tokenizer as _tokens
 
 TABLES = ("float32", "float16", "int8", "weights", "mapping", "mapping and weights")
 

@@ -21,8 +21,8 @@ from sklearn_static import (
     StaticRegressor,
 )
 from sklearn_static._attribution import attributed
-from sklearn_static._bags import TokenBags
-from sklearn_static._tokens import BagTokenizer
+from sklearn_static._tokens.bags import TokenBags
+from sklearn_static._tokens.tokenizer import BagTokenizer
 from sklearn_static.explanation import Explanation, Explanations
 from sklearn_static.votes import features_of, parts_of
 

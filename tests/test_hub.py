@@ -27,7 +27,7 @@ from sklearn_static import (
     StaticEmbedding,
     StaticPipeline,
 )
-from sklearn_static._card import pipeline_card
+from sklearn_static._io.card import pipeline_card
 
 WORDS = ("[UNK]", "good", "bad", "film", "great", "fun", "awful", "bore")
 TEXTS = ["good film", "an awful bore", "great fun", "bad", ""]

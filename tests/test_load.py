@@ -19,13 +19,13 @@ from sklearn_static import (
     StaticEmbedding,
     StaticEmbeddingTransformer,
     StaticPipeline,
-    _tokens,
     head,
 )
-from sklearn_static._chunk_memory import ChunkMemory
-from sklearn_static._head import Head, Linear
-from sklearn_static._lazy import lazy
-from sklearn_static._tokens import splits_at_spaces, tokenize
+from sklearn_static._layers.layers import Head, Linear
+from sklearn_static._tokens import tokenizer as _tokens
+from sklearn_static._tokens.cache import ChunkMemory
+from sklearn_static._tokens.tokenizer import splits_at_spaces, tokenize
+from sklearn_static._utils.lazy import lazy
 from sklearn_static.head import StaticHeadClassifier
 
 HERE = Path(__file__).parent

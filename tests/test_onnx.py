@@ -13,8 +13,7 @@ from tokenizers import Tokenizer, models
 from toys import frozen_pipeline, toy_embedding
 
 from sklearn_static import StaticEmbedding, StaticEmbeddingTransformer, StaticPipeline
-from sklearn_static._bags import TokenBags
-from sklearn_static._head import (
+from sklearn_static._layers.layers import (
     ACTIVATIONS,
     Activation,
     Head,
@@ -24,8 +23,9 @@ from sklearn_static._head import (
     Residual,
     Scale,
 )
-from sklearn_static._lexicon import learn
-from sklearn_static._votes import WordVotes, idf_of
+from sklearn_static._lexical.vocabulary import learn
+from sklearn_static._lexical.weights import WordVotes, idf_of
+from sklearn_static._tokens.bags import TokenBags
 from sklearn_static.head import StaticHeadClassifier, StaticHeadRegressor
 from sklearn_static.votes import StaticVotesTransformer, features_of_bags
 
@@ -36,7 +36,7 @@ from onnx.reference import ReferenceEvaluator  # noqa: E402
 
 from sklearn_static._onnx import graph as graphs  # noqa: E402
 from sklearn_static._onnx.graph import Graph, whole  # noqa: E402
-from sklearn_static._onnx.votes import _Buckets  # noqa: E402
+from sklearn_static._onnx.words import _Buckets  # noqa: E402
 
 
 def session_of(path, n_threads=1):

@@ -7,13 +7,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy.special import log_expit
 from toys import toy_embedding, toy_texts
 
-from sklearn_static import (
-    StaticClassifier,
-    StaticEmbedding,
-    StaticRegressor,
-    _training,
-)
-from sklearn_static._targets import Examples
+from sklearn_static import StaticClassifier, StaticEmbedding, StaticRegressor, _training
+from sklearn_static._estimators.targets import Examples
 from sklearn_static._training import freeze_head
 from sklearn_static.nn import mlp_head
 

@@ -9,8 +9,8 @@ from numpy.testing import assert_array_equal
 from tokenizers import AddedToken, Tokenizer
 
 from sklearn_static import StaticEmbedding
-from sklearn_static._parsing import parsed
-from sklearn_static._tokens import BagTokenizer, tokenize
+from sklearn_static._tokens.parsing import parsed
+from sklearn_static._tokens.tokenizer import BagTokenizer, tokenize
 
 
 def bundled(*added):

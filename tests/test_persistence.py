@@ -13,12 +13,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 from safetensors.numpy import load as load_tensors
 from safetensors.numpy import load_file, save, save_file
 
-from sklearn_static import (
-    ModelFormatError,
-    StaticEmbedding,
-    StaticPipeline,
-    persistence,
-)
+from sklearn_static import ModelFormatError, StaticEmbedding, StaticPipeline
+from sklearn_static._io import files as persistence
 from sklearn_static.head import StaticHeadClassifier
 
 TABLE_FILES = {

@@ -19,7 +19,7 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_static import StaticEmbeddingTransformer, StaticPipeline
-from sklearn_static._head import LayerNorm, Linear, Scale, mlp
+from sklearn_static._layers.layers import LayerNorm, Linear, Scale, mlp
 from sklearn_static.head import StaticHeadRegressor
 
 METHODS = ("predict", "predict_proba", "predict_log_proba", "decision_function")

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from sklearn_static._bags import TokenBags
-from sklearn_static._pooling import pool
+from sklearn_static._tokens.bags import TokenBags
+from sklearn_static._tokens.pooling import pool
 
 RNG = np.random.default_rng(0)
 TABLE = RNG.normal(size=(50, 6)).astype(np.float32)

@@ -23,7 +23,7 @@ from sklearn_static import (
     StaticEmbedding,
     StaticPipeline,
 )
-from sklearn_static.persistence import read_tensors, tensor_bytes
+from sklearn_static._io.files import read_tensors, tensor_bytes
 from sklearn_static.votes import StaticVotesTransformer
 
 EMBEDDING = toy_embedding(16)

@@ -16,19 +16,19 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from sklearn_static._solving import (
+from sklearn_static._linear import (
     Classes,
     Features,
     Labels,
     folds,
-    minimising,
-    recipe,
+    newton,
     solve,
+    solver,
 )
-from sklearn_static._solving import design as design_module
-from sklearn_static._solving.design import Gram, SideBySide
-from sklearn_static._solving.minimising import calibrate, fit_linear
-from sklearn_static._solving.threads import in_turn, one_blas_thread, second_thread
+from sklearn_static._linear import design as design_module
+from sklearn_static._linear.design import Gram, SideBySide
+from sklearn_static._linear.newton import calibrate, fit_linear
+from sklearn_static._linear.threads import in_turn, one_blas_thread, second_thread
 
 SEEDS = st.integers(0, 2**32 - 1)
 
@@ -273,7 +273,7 @@ def test_more_texts_than_features_have_a_square_root():
     lengths = np.linalg.norm(counts, axis=1, keepdims=True)
     sparse = csr_array((counts / lengths).astype(np.float32))
     features = Features(np.zeros((n_texts, 1), np.float32), sparse)
-    for design in recipe._designs(features, [1.0, 2.0, 4.0], in_turn):
+    for design in solver._designs(features, [1.0, 2.0, 4.0], in_turn):
         assert isinstance(design, Gram)
         assert np.isfinite(design.rows).all()
 
@@ -281,7 +281,7 @@ def test_more_texts_than_features_have_a_square_root():
 @pytest.fixture
 def exact(monkeypatch):
     """Minima found more exactly, though not beyond what float32 features allow."""
-    monkeypatch.setattr(minimising, "_TOLERANCE", 1e-5)
+    monkeypatch.setattr(newton, "_TOLERANCE", 1e-5)
 
 
 def most_error(problem, C):
@@ -292,7 +292,7 @@ def most_error(problem, C):
     tolerance allows for the rounding of the gradient and for the other solver.
     """
     share = 1 / (C * problem.strength * problem.weight.sum())
-    return 2 * minimising._TOLERANCE / share
+    return 2 * newton._TOLERANCE / share
 
 
 def centred(intercept):
@@ -405,7 +405,7 @@ def test_the_start_changes_only_how_long_it_takes():
 
 
 def test_it_warns_that_the_minimum_is_not_found(monkeypatch):
-    monkeypatch.setattr(minimising, "_MAX_ITER", 1)
+    monkeypatch.setattr(newton, "_MAX_ITER", 1)
     dense = some_dense(80)
     problem = classes_of(noisy_classes(dense, 3), 3)
     with pytest.warns(ConvergenceWarning, match="after 1 iterations.*lower C"):
@@ -636,7 +636,7 @@ WAYS = pytest.mark.parametrize("few_texts", [2000, 0], ids=["Gram", "side by sid
 
 @WAYS
 def test_solving_is_repeatable(few_texts, monkeypatch):
-    monkeypatch.setattr(recipe, "_FEW_TEXTS", few_texts)
+    monkeypatch.setattr(solver, "_FEW_TEXTS", few_texts)
     features, y = toy(150)
     problem = classes_of(y, 3)
     one, other = solved(features, problem), solved(features, problem)
@@ -652,8 +652,8 @@ def test_solving_is_repeatable(few_texts, monkeypatch):
 @WAYS
 def test_without_splits_it_is_logistic_regression(few_texts, monkeypatch):
     """Of sparse features by a factor, and of centred dense ones."""
-    monkeypatch.setattr(recipe, "_FEW_TEXTS", few_texts)
-    monkeypatch.setattr(recipe, "_FACTORS", (2.0, 1.0))
+    monkeypatch.setattr(solver, "_FEW_TEXTS", few_texts)
+    monkeypatch.setattr(solver, "_FACTORS", (2.0, 1.0))
     features, y = toy(150)
     features = Features(features.dense + np.float32(3), features.sparse)
     solution = solved(features, classes_of(y, 3), splits=[], C=1.0)
@@ -672,7 +672,7 @@ def test_few_texts_and_many_are_solved_alike(n_sparse, monkeypatch):
     features, y = toy(150)
     features = Features(features.dense, features.sparse[:, :n_sparse])
     few = solved(features, classes_of(y, 3))
-    monkeypatch.setattr(recipe, "_FEW_TEXTS", 0)
+    monkeypatch.setattr(solver, "_FEW_TEXTS", 0)
     many = solved(features, classes_of(y, 3))
     assert few.sparse.shape == (n_sparse, 3)
     assert_same_solutions(few, many, atol=0.005)
@@ -693,21 +693,21 @@ def test_held_out_texts_choose_the_factor_of_sparse_features(kind, monkeypatch):
         losses.append(calibration.loss)
         return calibration
 
-    monkeypatch.setattr(recipe, "calibrate", noted)
-    monkeypatch.setattr(recipe, "_FACTORS", factors)
+    monkeypatch.setattr(solver, "calibrate", noted)
+    monkeypatch.setattr(solver, "_FACTORS", factors)
     chosen = solved(features, problem)
     assert len(set(losses)) == 3
     best = factors[np.argmin(losses)]
     assert best == (4.0 if "sparse" in kind else 1.0)
-    monkeypatch.setattr(recipe, "_FACTORS", (best,))
+    monkeypatch.setattr(solver, "_FACTORS", (best,))
     assert_same_solutions(chosen, solved(features, problem), atol=0.02)
 
 
 @WAYS
 def test_of_many_texts_a_sample_is_tried_with_every_factor(few_texts, monkeypatch):
     """And the best factor with all of them, from where the sample has led."""
-    monkeypatch.setattr(recipe, "_FEW_TEXTS", few_texts)
-    monkeypatch.setattr(recipe, "_FACTORS", (1.0, 2.0))
+    monkeypatch.setattr(solver, "_FEW_TEXTS", few_texts)
+    monkeypatch.setattr(solver, "_FACTORS", (1.0, 2.0))
     features, y = toy(150)
     problem, sizes, steps, starts = classes_of(y, 3), [], [], []
 
@@ -716,11 +716,11 @@ def test_of_many_texts_a_sample_is_tried_with_every_factor(few_texts, monkeypatc
         starts.append(start)
         return fit_linear(design, problem, C, start)
 
-    monkeypatch.setattr(recipe, "fit_linear", noted)
+    monkeypatch.setattr(solver, "fit_linear", noted)
     everything = solved(features, problem)
-    monkeypatch.setattr(recipe, "_SAMPLE", 120)
+    monkeypatch.setattr(solver, "_SAMPLE", 120)
     assert_same_solutions(solved(features, problem), everything, rtol=0, atol=0)
-    monkeypatch.setattr(recipe, "_SAMPLE", 60)
+    monkeypatch.setattr(solver, "_SAMPLE", 60)
     del sizes[:], starts[:]
     solution = solved(features, problem, told=lambda *step: steps.append(step))
     assert sizes == [60] * 10 + [120] * 5 + [150]
@@ -734,7 +734,7 @@ def test_of_many_texts_a_sample_is_tried_with_every_factor(few_texts, monkeypatc
 @pytest.mark.usefixtures("exact")
 @pytest.mark.parametrize("kind", ["classes", "labels"])
 def test_texts_without_weight_count_as_little_as_those_left_out(kind, monkeypatch):
-    monkeypatch.setattr(recipe, "_FEW_TEXTS", 0)
+    monkeypatch.setattr(solver, "_FEW_TEXTS", 0)
     features, y = toy(150)
     # The last class is only in texts that are not trained on.
     rows, splits = np.arange(100), [(np.arange(100), np.arange(100, 150))]
@@ -744,7 +744,7 @@ def test_texts_without_weight_count_as_little_as_those_left_out(kind, monkeypatc
         problem = labels_of(np.eye(3)[y], weight)
     options = {"C": 1.0, "shifts": True, "random_state": state()}
     left_out = solve(copied(features), problem, rows, splits, **options)
-    monkeypatch.setattr(recipe, "_MANY_TEXTS", 0)
+    monkeypatch.setattr(solver, "_MANY_TEXTS", 0)
     without_weight = solve(copied(features), problem, rows, splits, **options)
     assert_same_solutions(left_out, without_weight, atol=0.005)
 
@@ -752,7 +752,7 @@ def test_texts_without_weight_count_as_little_as_those_left_out(kind, monkeypatc
 def test_samples_are_drawn_by_the_seed():
     split = np.arange(5, 20_005), np.arange(5)
     (one, held_out), (again, _), (other, _) = (
-        recipe._sampled(split, state(seed)) for seed in (0, 0, 1)
+        solver._sampled(split, state(seed)) for seed in (0, 0, 1)
     )
     assert_array_equal(held_out, split[1])
     assert_array_equal(one, again)
@@ -789,7 +789,7 @@ def test_calibration_leaves_out_texts_whose_class_is_not_taught(monkeypatch):
         assert scores.shape == (len(problem.y), 3)
         return calibrate(scores, problem, log_prior, shifts=shifts)
 
-    monkeypatch.setattr(recipe, "calibrate", noted)
+    monkeypatch.setattr(solver, "calibrate", noted)
     y = np.array([0] * 20 + [1] * 10 + [2])
     problem, rows = classes_of(y, 3), np.arange(25)
     features = Features(some_dense(31), nothing(31))
@@ -823,7 +823,7 @@ def test_calibration_leaves_out_texts_whose_class_is_not_taught(monkeypatch):
 def test_a_class_that_no_split_teaches_gets_finite_weights(
     y, n_classes, few_texts, monkeypatch
 ):
-    monkeypatch.setattr(recipe, "_FEW_TEXTS", few_texts)
+    monkeypatch.setattr(solver, "_FEW_TEXTS", few_texts)
     features = Features(some_dense(len(y), 60), some_sparse(len(y)))
     solution = solved(features, classes_of(y, n_classes))
     for values in (solution.dense, solution.sparse, solution.intercept):
@@ -863,7 +863,7 @@ def test_calibrated_probabilities_suit_new_texts_better(kind, seed):
 
 
 def test_solving_warns_that_minima_are_not_found(monkeypatch):
-    monkeypatch.setattr(minimising, "_MAX_ITER", 1)
+    monkeypatch.setattr(newton, "_MAX_ITER", 1)
     features, y = toy(60)
     with pytest.warns(ConvergenceWarning, match="before it had found"):
         solved(features, classes_of(y, 3))
@@ -892,7 +892,7 @@ def test_a_second_thread_is_for_a_second_core(n_cores, is_another, monkeypatch):
 
 
 def test_a_second_thread_changes_not_a_bit(monkeypatch):
-    monkeypatch.setattr(recipe, "_FEW_TEXTS", 0)
+    monkeypatch.setattr(solver, "_FEW_TEXTS", 0)
     monkeypatch.setattr(design_module, "_WORTH_A_THREAD", 1)
     features, y = toy(150)
     solutions = []

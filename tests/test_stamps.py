@@ -18,8 +18,8 @@ from sklearn_static import (
     StaticRegressor,
     VersionSkewWarning,
     __version__,
-    _stamps,
 )
+from sklearn_static._utils import pickling as _stamps
 
 TEXTS, LABELS = toy_texts(20)
 KINDS = {

@@ -17,9 +17,9 @@ from tokenizers import (
     processors,
 )
 
-from sklearn_static import _tokens
-from sklearn_static._bags import TokenBags
-from sklearn_static._tokens import (
+from sklearn_static._tokens import tokenizer as _tokens
+from sklearn_static._tokens.bags import TokenBags
+from sklearn_static._tokens.tokenizer import (
     BagTokenizer,
     check_max_length,
     splits_at_spaces,

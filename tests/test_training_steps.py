@@ -7,10 +7,10 @@ from numpy.testing import assert_allclose, assert_array_equal
 from torch.nn import functional
 from toys import run_program
 
-from sklearn_static._bags import TokenBags
+from sklearn_static._tokens.bags import TokenBags
 from sklearn_static._training.batches import BagDataset
 from sklearn_static._training.module import StaticModule, mean_embedding
-from sklearn_static._training.row_adam import RowAdam
+from sklearn_static._training.optimizer import RowAdam
 
 N_ROWS, N_DIMENSIONS = 30, 8
 

@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 from scipy.sparse import csr_array
 
-from sklearn_static._validation import check_embeddings, check_texts
+from sklearn_static._utils.validation import check_embeddings, check_texts
 
 TEXTS = ["one text", "", "a third\none", "日本 é 😀"]
 

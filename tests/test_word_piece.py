@@ -10,11 +10,13 @@ from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 from tokenizers import AddedToken, Tokenizer, models, normalizers, pre_tokenizers
 
-from sklearn_static import _packed_words, _tokens, _word_piece
-from sklearn_static._bert import Bert
-from sklearn_static._chunk_pieces import ChunkPieces
-from sklearn_static._tokens import tokenize
-from sklearn_static._word_piece import AsciiWordPiece
+from sklearn_static._tokens import hash_table as _packed_words
+from sklearn_static._tokens import tokenizer as _tokens
+from sklearn_static._tokens import word_piece as _word_piece
+from sklearn_static._tokens.bert import Bert
+from sklearn_static._tokens.chunk_pieces import ChunkPieces
+from sklearn_static._tokens.tokenizer import tokenize
+from sklearn_static._tokens.word_piece import AsciiWordPiece
 
 PIECES = [
     "a",

@@ -17,11 +17,14 @@ from sklearn.feature_extraction.text import CountVectorizer, TfidfTransformer
 from tokenizers import Tokenizer, models
 from toys import toy_embedding, toy_texts
 
-from sklearn_static import StaticEmbedding, _lexicon, _packed_words, _words
-from sklearn_static._bags import TokenBags
-from sklearn_static._lexicon import Lexicon, learn
-from sklearn_static._votes import WordVotes, idf_of, tfidf
-from sklearn_static._words import WordFinder, Words
+from sklearn_static import StaticEmbedding
+from sklearn_static._lexical import vocabulary as _lexicon
+from sklearn_static._lexical import words as _words
+from sklearn_static._lexical.vocabulary import Lexicon, learn
+from sklearn_static._lexical.weights import WordVotes, idf_of, tfidf
+from sklearn_static._lexical.words import WordFinder, Words
+from sklearn_static._tokens import hash_table as _packed_words
+from sklearn_static._tokens.bags import TokenBags
 from sklearn_static.votes import StaticVotesTransformer, features_of
 
 # Words in bags of tokens

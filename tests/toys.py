@@ -13,12 +13,8 @@ from typing import Any
 import numpy as np
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
 
-from sklearn_static import (
-    StaticEmbedding,
-    StaticEmbeddingTransformer,
-    StaticPipeline,
-)
-from sklearn_static._head import Linear, mlp
+from sklearn_static import StaticEmbedding, StaticEmbeddingTransformer, StaticPipeline
+from sklearn_static._layers.layers import Linear, mlp
 from sklearn_static.head import StaticHeadClassifier
 
 TOPICS = {

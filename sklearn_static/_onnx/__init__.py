@@ -7,10 +7,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import ModuleType
 
-from .._pipeline_format import FrozenHead
-from .._votes import WordVotes
+from .._io.files import write_folder
+from .._io.pipeline import FrozenHead
+from .._lexical.weights import WordVotes
 from ..embedding import StaticEmbedding
-from ..persistence import write_folder
 
 __all__ = ["write_onnx"]
 

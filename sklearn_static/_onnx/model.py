@@ -9,14 +9,22 @@ from functools import partial
 import numpy as np
 from onnx import TensorProto, helper
 
-from .._head import Activation, Layer, LayerNorm, LeakyReLU, Linear, Residual, Scale
-from .._pipeline_format import FrozenHead, stored_head
+from .._io.pipeline import FrozenHead, stored_head
+from .._layers.layers import (
+    Activation,
+    Layer,
+    LayerNorm,
+    LeakyReLU,
+    Linear,
+    Residual,
+    Scale,
+)
+from .._lexical.weights import WordVotes
 from .._version import __version__
-from .._votes import WordVotes
 from ..embedding import StaticEmbedding
 from ..head import StaticHeadClassifier
 from .graph import Bags, Graph, first, kept, lengths, some, summed, whole
-from .votes import votes_for
+from .words import votes_for
 
 __all__ = ["onnx_model"]
 

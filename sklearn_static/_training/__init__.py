@@ -1,10 +1,11 @@
 """Fine-tuning with torch and skorch: the only room that imports them.
 
 It is entered from inside ``fit`` and ``partial_fit``, through
-:func:`sklearn_static._architecture.import_training`, so that nothing else needs torch.
+:func:`sklearn_static._estimators.hooks.import_training`, so that nothing else needs
+torch.
 """
 
-from .._imports import without_traces
+from .imports import without_traces
 
 with without_traces():
     from torch import Tensor

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset
 
-from .._bags import TokenBags
+from .._tokens.bags import TokenBags
 from .forks import one_thread_in_forks
 
 __all__ = ["BagBatches", "BagDataset", "compact"]

@@ -13,7 +13,7 @@ from skorch.callbacks import Callback
 from torch import nn
 from tqdm.auto import tqdm
 
-from .._arrays import LARGEST
+from .._utils.arrays import LARGEST
 
 __all__ = [
     "BestEpoch",

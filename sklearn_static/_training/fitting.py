@@ -21,7 +21,7 @@ from .forks import one_thread_in_forks
 from .module import StaticModule
 from .moments import AdamMoments
 from .net import StaticNet
-from .row_adam import RowAdam
+from .optimizer import RowAdam
 
 __all__ = ["FitResult", "FitSettings", "Start", "fine_tune"]
 

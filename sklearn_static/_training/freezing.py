@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from .._head import (
+from .._layers.layers import (
     Activation,
     Head,
     Layer,

@@ -62,7 +62,7 @@ class StaticModule(nn.Module):
 def mean_embedding(
     module: StaticModule, ids: torch.Tensor, offsets: torch.Tensor, share: torch.Tensor
 ) -> torch.Tensor:
-    """What :func:`sklearn_static._pooling.pool` gives, with gradients.
+    """What :func:`sklearn_static._tokens.pooling.pool` gives, with gradients.
 
     The table's gradient is sparse: it has the rows of the batch.
 

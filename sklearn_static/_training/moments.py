@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from .row_adam import MOMENTS
+from .optimizer import MOMENTS
 
 __all__ = ["AdamMoments"]
 

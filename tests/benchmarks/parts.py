@@ -26,11 +26,11 @@ from reference import POTION, check_there, read
 from speed_tasks import resampled
 
 from sklearn_static import StaticClassifier, StaticEmbedding
-from sklearn_static._batches import DEFAULT_BATCH_SIZE, slices
-from sklearn_static._solving.design import Gram, SideBySide
+from sklearn_static._linear.design import Gram, SideBySide
 from sklearn_static._training import BagDataset, StaticModule, compact, mlp_head
 from sklearn_static._training.module import mean_embedding
-from sklearn_static._training.row_adam import RowAdam
+from sklearn_static._training.optimizer import RowAdam
+from sklearn_static._utils.batches import DEFAULT_BATCH_SIZE, slices
 
 BATCH_SIZE, HIDDEN = 64, 512
 SAID: list[str] = []

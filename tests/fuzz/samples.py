@@ -13,7 +13,8 @@ from tokenizers import (
 )
 
 from sklearn_static import StaticEmbedding, StaticPipeline
-from sklearn_static._head import (
+from sklearn_static._io.files import json_bytes, tensor_bytes
+from sklearn_static._layers.layers import (
     ACTIVATIONS,
     Activation,
     Head,
@@ -25,10 +26,9 @@ from sklearn_static._head import (
     Scale,
     mlp,
 )
-from sklearn_static._lexicon import learn
-from sklearn_static._votes import WordVotes, idf_of
+from sklearn_static._lexical.vocabulary import learn
+from sklearn_static._lexical.weights import WordVotes, idf_of
 from sklearn_static.head import StaticHeadClassifier, StaticHeadRegressor
-from sklearn_static.persistence import json_bytes, tensor_bytes
 from sklearn_static.votes import frozen_transformer
 
 N_DIMENSIONS = 4

@@ -19,9 +19,9 @@ from fuzz.samples import FOLDERS, MODULES, N_DIMENSIONS, TABLES
 from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
-from sklearn_static._rust import failures_as
-from sklearn_static._tokens import BagTokenizer
-from sklearn_static.persistence import tensor_bytes
+from sklearn_static._io.files import tensor_bytes
+from sklearn_static._tokens.tokenizer import BagTokenizer
+from sklearn_static._utils.rust import failures_as
 
 __all__ = ["TARGETS", "texts"]
 

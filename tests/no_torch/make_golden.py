@@ -16,7 +16,8 @@ from sklearn_static import (
     StaticEmbeddingTransformer,
     StaticPipeline,
 )
-from sklearn_static._head import (
+from sklearn_static._io.files import FORMAT_VERSION
+from sklearn_static._layers.layers import (
     Activation,
     Head,
     LayerNorm,
@@ -27,7 +28,6 @@ from sklearn_static._head import (
     mlp,
 )
 from sklearn_static.head import StaticHeadClassifier, StaticHeadRegressor
-from sklearn_static.persistence import FORMAT_VERSION
 
 GOLDEN = Path(__file__).parent / "golden"
 WORDS = ["a", "acting", "bad", "dull", "film", "fine", "good", "great", "poor", "##s"]

@@ -12,12 +12,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
-from sklearn_static import (
-    StaticClassifier,
-    StaticEmbeddingTransformer,
-    StaticPipeline,
-)
-from sklearn_static.persistence import FORMAT_VERSION
+from sklearn_static import StaticClassifier, StaticEmbeddingTransformer, StaticPipeline
+from sklearn_static._io.files import FORMAT_VERSION
 
 GOLDEN = sorted((Path(__file__).parent / "golden").glob("version-*/*"))
 

@@ -1,0 +1,1 @@
+"""A sentence transformer's table and tokenizer."""

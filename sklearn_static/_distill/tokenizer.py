@@ -1,0 +1,143 @@
+"""A teacher's tokenizer made into that of a static embedding.
+
+A static table has a row for each token, so tokens that no text has are left out, words
+of one's own can be put in, and the ids are made gapless again. All of it is done on the
+tokenizer's JSON form, which is the one form that every kind of tokenizer has.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from tokenizers import AddedToken, Tokenizer
+from tokenizers.models import WordLevel, WordPiece
+
+from .._tokens.tokenizer import unknown_token_id
+
+__all__ = ["static_tokenizer", "tokens_by_id"]
+
+_PLACEHOLDER = re.compile(r"[\[<]unused_?\d+[\]>]")
+
+
+def tokens_by_id(tokenizer: Tokenizer) -> list[str]:
+    """The tokens of `tokenizer` in the order of their ids."""
+    vocabulary = tokenizer.get_vocab()
+    return sorted(vocabulary, key=vocabulary.__getitem__)
+
+
+def static_tokenizer(tokenizer: Tokenizer, words: Sequence[str] = ()) -> Tokenizer:
+    """A tokenizer without the tokens that no text has, and with tokens for `words`.
+
+    Left out are special tokens such as ``[CLS]`` and placeholders such as
+    ``[unused0]``; the unknown token stays. There is no post-processing, padding or
+    truncation.
+
+    Parameters
+    ----------
+    tokenizer : tokenizers.Tokenizer
+        The teacher's. It is not changed.
+    words : sequence of str
+        Each is normalised as `tokenizer` normalises texts. One that is split then,
+        such as ``"new york"``, becomes an added token, which is found before splitting.
+
+    Returns
+    -------
+    tokenizer : tokenizers.Tokenizer
+        With ids from 0 on without gaps: the tokens kept in their old order, then the
+        words in theirs.
+
+    Raises
+    ------
+    ValueError
+        If nothing is left of a word once it is normalised.
+    """
+    spec = json.loads(tokenizer.to_str())
+    spec.update(post_processor=None, padding=None, truncation=None)
+    model, all_added = spec["model"], spec["added_tokens"]
+    added = [entry for entry in all_added if not entry["special"]]
+    unknown = _unknown_token(model)
+    special = {entry["content"] for entry in all_added if entry["special"]}
+    tokens = [
+        token
+        for token in _model_tokens(model)
+        if token == unknown or not (token in special or _PLACEHOLDER.fullmatch(token))
+    ]
+    plain, spanning = _new_tokens(Tokenizer.from_str(json.dumps(spec)), words)
+    tokens += plain
+    _set_model_tokens(model, tokens, unknown)
+    spec["added_tokens"] = [
+        {**entry, "id": len(tokens) + i} for i, entry in enumerate(added)
+    ]
+    result = Tokenizer.from_str(json.dumps(spec))
+    result.add_tokens([AddedToken(word, single_word=True) for word in spanning])
+    return result
+
+
+def _model_tokens(model: dict[str, Any]) -> list[str]:
+    """The tokens of a model's specification, by id."""
+    vocabulary = model["vocab"]
+    if isinstance(vocabulary, list):
+        return [token for token, _ in vocabulary]
+    return sorted(vocabulary, key=vocabulary.__getitem__)
+
+
+def _set_model_tokens(
+    model: dict[str, Any], tokens: list[str], unknown: str | None
+) -> None:
+    """Make `tokens` the vocabulary of a model's specification."""
+    if isinstance(model["vocab"], list):
+        scores = dict(model["vocab"])
+        model["vocab"] = [[token, scores[token]] for token in tokens]
+        model["unk_id"] = None if unknown is None else tokens.index(unknown)
+    else:
+        model["vocab"] = {token: i for i, token in enumerate(tokens)}
+
+
+def _unknown_token(model: dict[str, Any]) -> str | None:
+    if model.get("unk_id") is not None:
+        return str(model["vocab"][model["unk_id"]][0])
+    return model.get("unk_token")
+
+
+def _new_tokens(
+    tokenizer: Tokenizer, words: Sequence[str]
+) -> tuple[list[str], list[str]]:
+    """The `words` that are no token yet, normalised and without repetitions.
+
+    First those that the model finds once they are in its vocabulary, then those that
+    it would never be asked for, or not find without merges or scores.
+    """
+    unknown_id = unknown_token_id(tokenizer)
+    finds_whole_words = isinstance(tokenizer.model, (WordPiece, WordLevel))
+    plain: dict[str, None] = {}
+    spanning: dict[str, None] = {}
+    for word in words:
+        ids = tokenizer.encode(word, add_special_tokens=False).ids
+        if len(ids) == 1 and ids != [unknown_id]:
+            continue
+        text = _normalized(tokenizer, word)
+        if finds_whole_words and _pieces(tokenizer, text) == [text]:
+            plain[text] = None
+        else:
+            spanning[text] = None
+    return list(plain), list(spanning)
+
+
+def _normalized(tokenizer: Tokenizer, word: str) -> str:
+    normalizer = tokenizer.normalizer
+    text = word if normalizer is None else normalizer.normalize_str(word)
+    if not text.strip():
+        raise ValueError(
+            f"vocabulary holds {word!r}, of which the teacher's tokenizer leaves "
+            "nothing. Take it out."
+        )
+    return text.strip()
+
+
+def _pieces(tokenizer: Tokenizer, text: str) -> list[str]:
+    if tokenizer.pre_tokenizer is None:
+        return [text]
+    return [piece for piece, _ in tokenizer.pre_tokenizer.pre_tokenize_str(text)]

@@ -1,0 +1,187 @@
+"""What a user may replace: the parts of training that are methods of their own."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from numbers import Integral
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..embedding import StaticEmbedding
+from .split import split_rows
+from .targets import Examples
+
+if TYPE_CHECKING:
+    from .._training import BagDataset, Module, StaticModule, Tensor
+
+__all__ = ["Architecture", "import_training"]
+
+
+def import_training() -> ModuleType:
+    """The room that needs torch.
+
+    Raises
+    ------
+    ImportError
+        If torch or skorch is not installed; the message says how to get them.
+    """
+    try:
+        return import_module("sklearn_static._training")
+    except ImportError as error:
+        raise ImportError(
+            "Training needs torch and skorch, which come with the extra 'train': "
+            f'pip install "sklearn-static[train]". ({error})'
+        ) from error
+
+
+class Architecture:
+    """The head, the module, the encoding, the dataset and the split, each replaceable.
+
+    Replace one in a subclass of an estimator; ``docs/architecture.md`` has an example
+    of each.
+    """
+
+    hidden_layer_sizes: Any
+    dropout: float
+    freeze_embedding: bool
+    validation_fraction: float
+
+    def construct_head(self, n_inputs: int, n_outputs: int) -> Module:
+        """Make the torch module from embeddings to scores, untrained.
+
+        Parameters
+        ----------
+        n_inputs : int
+            The embedding's dimensions.
+        n_outputs : int
+            The number of classes, labels or targets.
+
+        Returns
+        -------
+        head : torch.nn.Module
+            From a float32 Tensor of shape (n_texts, n_inputs) to one of shape
+            (n_texts, n_outputs).
+        """
+        head: Module = import_training().mlp_head(
+            n_inputs, self._hidden_layer_sizes(), n_outputs, self.dropout
+        )
+        return head
+
+    def _hidden_layer_sizes(self) -> tuple[int, ...]:
+        sizes = self.hidden_layer_sizes
+        sizes = (sizes,) if isinstance(sizes, Integral) else tuple(sizes)
+        if not all(isinstance(size, Integral) and int(size) > 0 for size in sizes):
+            raise ValueError(
+                f"hidden_layer_sizes is {self.hidden_layer_sizes!r}, but whole numbers "
+                "from 1 were expected."
+            )
+        return tuple(int(size) for size in sizes)
+
+    def construct_module(
+        self, table: Tensor, head: Module, normalize: bool
+    ) -> StaticModule:
+        """Make the torch module of table and head; add parameters for `_encode` here.
+
+        Parameters
+        ----------
+        table : Tensor of shape (n_rows, n_dimensions), float32
+        head : torch.nn.Module
+        normalize : bool
+            Whether embeddings are scaled to unit length.
+
+        Returns
+        -------
+        module : StaticModule
+        """
+        module: StaticModule = import_training().StaticModule(
+            table, head, normalize=normalize, freeze_embedding=self.freeze_embedding
+        )
+        return module
+
+    @staticmethod
+    def _encode(
+        module: StaticModule,
+        ids: Tensor,
+        offsets: Tensor,
+        share: Tensor,
+    ) -> Tensor:
+        """Embed a batch of token bags.
+
+        Where this is replaced, the classifier predicts with torch, and the whole table
+        is trained, not only the rows that occur.
+
+        Parameters
+        ----------
+        module : StaticModule
+            Whose ``table`` has shape (n_rows, n_dimensions).
+        ids : Tensor of shape (n_tokens_in_batch,), int32
+            The rows of all texts in order.
+        offsets : Tensor of shape (n_texts,), int32
+            Where each text's rows begin.
+        share : Tensor of shape (n_tokens_in_batch,), float32
+            The part that each row has in its text's mean.
+
+        Returns
+        -------
+        embeddings : Tensor of shape (n_texts, n_dimensions), float32
+        """
+        embeddings: Tensor = import_training().mean_embedding(
+            module, ids, offsets, share
+        )
+        return embeddings
+
+    def _encodes_in_its_own_way(self) -> bool:
+        own = type(self)
+        return (
+            own._encode is not Architecture._encode
+            or own.construct_module is not Architecture.construct_module
+        )
+
+    def prepare_dataset(
+        self, embedding: StaticEmbedding, examples: Examples
+    ) -> BagDataset:
+        """Tokenize examples for training, once for all epochs.
+
+        Parameters
+        ----------
+        embedding : StaticEmbedding
+        examples : Examples
+            With ``texts``, encoded ``y`` and ``sample_weight``.
+
+        Returns
+        -------
+        dataset : BagDataset
+            Whose ids are rows of the embedding's table.
+        """
+        rows, weights = embedding.rows(embedding.tokenize(examples.texts))
+        weight = examples.sample_weight
+        scale = weight / weight.mean() if weight.any() else weight
+        dataset: BagDataset = import_training().BagDataset(
+            rows, weights, examples.y, scale.astype(np.float32)
+        )
+        return dataset
+
+    def train_test_split(
+        self, texts: list[str], y: np.ndarray, random_state: np.random.RandomState
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Choose rows to train on, and rows for early stopping to watch.
+
+        Parameters
+        ----------
+        texts : list of str
+            Of length n_texts.
+        y : ndarray of shape (n_texts,), int64, or (n_texts, n_outputs), float32
+            Class numbers, label indicators or standardised targets. The split is
+            stratified by class numbers, where there are enough rows.
+        random_state : RandomState
+
+        Returns
+        -------
+        train, valid : ndarray of int64
+            Row numbers. If there are none to watch, training is as without early
+            stopping.
+        """
+        classes = y if y.ndim == 1 else np.zeros(len(y), np.int64)
+        return split_rows(classes, self.validation_fraction, random_state)

@@ -1,0 +1,1 @@
+"""Words in bags of tokens, the vocabulary that texts have, and what words weigh."""

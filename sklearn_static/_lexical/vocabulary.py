@@ -1,0 +1,210 @@
+"""The words and word pairs that a model knows, and where texts have them."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from .._tokens.bags import TokenBags
+from .._tokens.hash_table import Numbers, WordTable
+from .._utils.lazy import lazy
+from .words import Words
+
+__all__ = ["Learned", "Lexicon", "learn", "pair_codes"]
+
+_MIN_PAIR_DF = 2
+# No vocabulary has so many; greater ids would be looked up as other words are.
+_MANY_IDS = 1 << 24
+# Up to so many words of a text, loops are faster than array arithmetic.
+_FEW = 256
+
+
+class Lexicon:
+    """Words and pairs of neighbouring words, each with a number.
+
+    Parameters
+    ----------
+    words : ndarray of shape (n_words,), uint64
+        Distinct words, as :class:`Words` has them, in ascending order, which numbers
+        them.
+    pairs : ndarray of shape (n_pairs, 2), int32
+        The numbers of two words, the first of which stands before the second. Their
+        own numbers follow the words'. In ascending order.
+    """
+
+    def __init__(self, words: np.ndarray, pairs: np.ndarray) -> None:
+        self.words = words
+        self.pairs = pairs
+
+    def __len__(self) -> int:
+        """How many words and pairs there are."""
+        return len(self.words) + len(self.pairs)
+
+    def find(self, words: Words) -> TokenBags:
+        """The numbers of the words and pairs in texts, as bags; unknown ones dropped.
+
+        Parameters
+        ----------
+        words : Words
+            As a :class:`WordFinder` finds them.
+        """
+        if len(words.offsets) == 2 and len(words.prints) <= _FEW:
+            found = self._find_one(words.prints.tolist())
+            return TokenBags(np.array(found, np.int32), np.array([0, len(found)]))
+        bags = TokenBags(self.numbers(words).ravel(), 2 * words.offsets)
+        return bags.where(bags.ids >= 0)
+
+    def numbers(self, words: Words) -> np.ndarray:
+        """The numbers of each word, and of the pair of the word before and itself.
+
+        Parameters
+        ----------
+        words : Words
+            Of n_words words.
+
+        Returns
+        -------
+        numbers : ndarray of shape (n_words, 2), int32
+            -1 for what is not known, and for the pair where no word stands before.
+        """
+        numbers = np.full((len(words.prints), 2), -1, np.int32)
+        numbers[:, 0] = self._word_numbers(words.prints)
+        at = _second_words(words.offsets, len(words.prints))
+        pairs = np.stack([numbers[at - 1, 0], numbers[at, 0]], axis=1)
+        known = np.flatnonzero((pairs >= 0).all(axis=1))
+        codes = pair_codes(pairs[known], len(self.words))
+        numbers[at[known], 1] = self._pair_table.find(Numbers(codes))
+        return numbers
+
+    def _word_numbers(self, prints: np.ndarray) -> np.ndarray:
+        """The number of each word, -1 for those that are not known."""
+        of_ids = self._of_ids
+        # A place behind the last id is for all that are greater.
+        numbers = of_ids[np.minimum(prints, np.uint64(len(of_ids) - 1))]
+        others = np.flatnonzero(prints >= np.uint64(len(of_ids) - 1))
+        numbers[others] = self._word_table.find(Numbers(prints[others]))
+        return numbers
+
+    @lazy
+    def _of_ids(self) -> np.ndarray:
+        """The number of each word that is one token, by the token's id."""
+        ids = self.words[self.words < np.uint64(_MANY_IDS)].astype(np.int64)
+        of_ids = np.full(ids.max(initial=-1) + 2, -1, np.int32)
+        of_ids[ids] = np.flatnonzero(self.words < np.uint64(_MANY_IDS))
+        return of_ids
+
+    def _find_one(self, prints: list[int]) -> list[int]:
+        """The same for one text, without the cost of making arrays."""
+        found = []
+        of_ids, others, pairs = self._of_one
+        n_ids, n_words, before = len(of_ids), len(self.words), -1
+        for one in prints:
+            word = of_ids[one] if one < n_ids else others.get(one, -1)
+            if word >= 0:
+                found.append(word)
+                if before >= 0:
+                    pair = pairs.get(before * n_words + word)
+                    if pair is not None:
+                        found.append(pair)
+            before = word
+        return found
+
+    @lazy
+    def _of_one(self) -> tuple[memoryview, dict[int, int], dict[int, int]]:
+        """Numbers of words by token id, of other words, and of pairs by code."""
+        n_words, of_ids = len(self.words), self._of_ids
+        others = np.flatnonzero(self.words >= np.uint64(len(of_ids)))
+        words = dict(zip(self.words[others].tolist(), others.tolist(), strict=True))
+        codes = pair_codes(self.pairs, n_words).tolist()
+        pairs = dict(zip(codes, range(n_words, len(self)), strict=True))
+        return memoryview(of_ids), words, pairs
+
+    @lazy
+    def _word_table(self) -> WordTable:
+        numbers = np.arange(len(self.words), dtype=np.int32)
+        return WordTable(Numbers(self.words), numbers)
+
+    @lazy
+    def _pair_table(self) -> WordTable:
+        codes = pair_codes(self.pairs, len(self.words))
+        numbers = np.arange(len(self.words), len(self), dtype=np.int32)
+        return WordTable(Numbers(codes), numbers)
+
+
+class Learned(NamedTuple):
+    """What texts taught.
+
+    Attributes
+    ----------
+    lexicon : Lexicon
+    df : ndarray of shape (len(lexicon),), int64
+        How many of the texts have each word or pair.
+    """
+
+    lexicon: Lexicon
+    df: np.ndarray
+
+
+def learn(words: Words, max_features: int) -> Learned:
+    """All words of texts, and the pairs that more than one text has.
+
+    Parameters
+    ----------
+    words : Words
+    max_features : int
+        Beyond this number the rarest are left out, pairs before words.
+    """
+    prints, offsets = words
+    text = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
+    known, numbers = np.unique(prints, return_inverse=True)
+    df = _document_frequencies(numbers, text, len(known))
+    kept = _most_frequent(df, max_features)
+    new_number = np.full(len(known), -1, np.int64)
+    new_number[kept] = np.arange(len(kept))
+    numbers = new_number[numbers]
+    at = _second_words(offsets, len(prints))
+    at = at[(numbers[at - 1] >= 0) & (numbers[at] >= 0)]
+    pairs = np.stack([numbers[at - 1], numbers[at]], axis=1)
+    codes, inverse = np.unique(pair_codes(pairs, len(kept)), return_inverse=True)
+    pair_df = _document_frequencies(inverse, text[at], len(codes))
+    pair_df[pair_df < _MIN_PAIR_DF] = 0
+    kept_pairs = _most_frequent(pair_df, max_features - len(kept))
+    pairs = np.stack(np.divmod(codes[kept_pairs], np.uint64(max(len(kept), 1))), axis=1)
+    lexicon = Lexicon(known[kept], pairs.astype(np.int32))
+    return Learned(lexicon, np.concatenate([df[kept], pair_df[kept_pairs]]))
+
+
+def _second_words(offsets: np.ndarray, n_words: int) -> np.ndarray:
+    """The places of words that another one of the same text stands before."""
+    has_one_before = np.ones(n_words + 1, bool)
+    has_one_before[offsets] = False
+    return np.flatnonzero(has_one_before)
+
+
+def pair_codes(pairs: np.ndarray, n_words: int) -> np.ndarray:
+    """One number for each pair of the numbers of words, in the order of the pairs."""
+    first, second = pairs.T.astype(np.uint64)
+    codes: np.ndarray = first * np.uint64(n_words) + second
+    return codes
+
+
+def _document_frequencies(
+    numbers: np.ndarray, text: np.ndarray, n_numbers: int
+) -> np.ndarray:
+    """In how many texts each number is."""
+    codes = text * n_numbers
+    codes += numbers
+    codes.sort()
+    is_new = np.ones(len(codes), bool)
+    np.not_equal(codes[1:], codes[:-1], out=is_new[1:])
+    return np.bincount(codes[is_new] % n_numbers, minlength=n_numbers)
+
+
+def _most_frequent(df: np.ndarray, n_most: int) -> np.ndarray:
+    """Ascending indices of the greatest values, at most `n_most`, none that is zero."""
+    index = np.flatnonzero(df)
+    if len(index) > n_most:
+        rarest_first = np.argsort(df[index], kind="stable")
+        index = np.sort(index[rarest_first[len(index) - max(n_most, 0) :]])
+    return index

@@ -1,0 +1,218 @@
+"""WordVotes: what the words of a text say about its classes.
+
+A static embedding of words: each word and word pair that the training texts had is
+weighted by its inverse document frequency, which makes a text a vector of TF-IDF, and
+adds its votes to the scores. It tells what the mean of token vectors blurs: which words
+exactly there are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from scipy.sparse import csr_array
+
+from .._tokens.bags import TokenBags
+from .._tokens.pooling import summed
+from .._utils.lazy import lazy
+from .._utils.pickling import checked, stamped
+from .vocabulary import Lexicon, pair_codes
+from .words import Words
+
+__all__ = ["WordVotes", "idf_of", "tfidf"]
+
+_LARGEST = 1e9
+"""What a vote or a weight may be, so that no text's sums overflow."""
+
+
+class WordVotes:
+    """Votes of words and word pairs for each class; never changed.
+
+    Parameters
+    ----------
+    lexicon : Lexicon
+        Of n_features words and pairs.
+    idf : ndarray of shape (n_features,), float32
+    votes : ndarray of shape (n_features, n_outputs), float32
+    """
+
+    def __init__(self, lexicon: Lexicon, idf: np.ndarray, votes: np.ndarray) -> None:
+        self.lexicon = lexicon
+        self.idf = idf
+        self.votes = votes
+
+    @property
+    def n_outputs(self) -> int:
+        """The number of classes."""
+        return self.votes.shape[1]
+
+    @property
+    def reach(self) -> float:
+        """No text's votes are greater, nor less than its negative.
+
+        By the inequality of Cauchy and Schwarz, for texts of up to 2 to the 31 words.
+        """
+        return float(np.abs(self.votes).max(initial=0)) * 2**16
+
+    def __call__(self, words: Words) -> np.ndarray:
+        """The votes for texts: the product of TF-IDF and `votes`.
+
+        Its rows are divided by the root of the sum of squared weights over occurrences,
+        which makes a text's vector one of unit length unless words come again.
+
+        Parameters
+        ----------
+        words : Words
+            Of n_texts texts.
+
+        Returns
+        -------
+        votes : ndarray of shape (n_texts, n_outputs), float32
+            All zeros for a text without known words.
+        """
+        sums = summed(self.lexicon.find(words), self._table)
+        lengths = np.sqrt(sums[:, -1:])
+        lengths[lengths == 0] = 1
+        out: np.ndarray = sums[:, :-1] / lengths
+        return out
+
+    def parts(self, words: Words) -> np.ndarray:
+        """What each word adds to the votes for its text; half of what its pairs add.
+
+        Parameters
+        ----------
+        words : Words
+            Of n_words words.
+
+        Returns
+        -------
+        parts : ndarray of shape (n_words, n_outputs), float32
+            The sum over the words of a text is what calling this object gives.
+        """
+        numbers = self.lexicon.numbers(words)
+        nothing = np.zeros((1, self.n_outputs + 1), np.float32)
+        table = np.vstack([self._table, nothing])
+        alone, paired = table[numbers[:, 0]], table[numbers[:, 1]] / 2
+        parts = alone + paired
+        parts[:-1] += paired[1:]
+        squares = np.append(0, np.cumsum((alone + 2 * paired)[:, -1], dtype=np.float64))
+        lengths = np.sqrt(np.diff(squares[words.offsets])).astype(np.float32)
+        lengths[lengths == 0] = 1
+        of_words = np.repeat(lengths, np.diff(words.offsets))
+        return parts[:, :-1] / of_words[:, None]
+
+    def __copy__(self) -> WordVotes:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> WordVotes:
+        return self
+
+    def __getstate__(self) -> dict[str, Any]:
+        return stamped(self.tensors())
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        tensors = checked(state, type(self).__name__)
+        vars(self).update(vars(WordVotes._of(tensors)))
+
+    def __repr__(self) -> str:
+        return (
+            f"WordVotes(n_words={len(self.lexicon.words)}, "
+            f"n_pairs={len(self.lexicon.pairs)}, n_outputs={self.n_outputs})"
+        )
+
+    @lazy
+    def _table(self) -> np.ndarray:
+        """The weighted votes and, in the last column, the squared weights."""
+        weights = self.idf[:, None]
+        return np.hstack([self.votes * weights, weights**2])
+
+    def tensors(self) -> dict[str, np.ndarray]:
+        """All that it consists of, by name."""
+        return {
+            "votes.words": self.lexicon.words,
+            "votes.pairs": self.lexicon.pairs,
+            "votes.idf": self.idf,
+            "votes.weight": self.votes,
+        }
+
+    @classmethod
+    def of_tensors(cls, tensors: Mapping[str, np.ndarray]) -> WordVotes:
+        """What :meth:`tensors` gave.
+
+        Raises
+        ------
+        ValueError
+            If they do not fit each other.
+        """
+        words = _checked(tensors, "votes.words", "uint64", (None,))
+        pairs = _checked(tensors, "votes.pairs", "int32", (None, 2))
+        n_features = len(words) + len(pairs)
+        _checked(tensors, "votes.idf", "float32", (n_features,))
+        _checked(tensors, "votes.weight", "float32", (n_features, None))
+        if len(pairs) and not (pairs.min() >= 0 and pairs.max() < len(words)):
+            raise ValueError(f"votes.pairs names words beyond the {len(words)} there.")
+        codes = pair_codes(pairs, len(words))
+        for name, numbers in (("votes.words", words), ("votes.pairs", codes)):
+            if not (numbers[:-1] < numbers[1:]).all():
+                raise ValueError(
+                    f"{name} is not in ascending order, or holds something twice."
+                )
+        return cls._of(tensors)
+
+    @classmethod
+    def _of(cls, tensors: Mapping[str, np.ndarray]) -> WordVotes:
+        lexicon = Lexicon(tensors["votes.words"], tensors["votes.pairs"])
+        return cls(lexicon, tensors["votes.idf"], tensors["votes.weight"])
+
+
+def _checked(
+    tensors: Mapping[str, np.ndarray],
+    name: str,
+    dtype: str,
+    shape: tuple[int | None, ...],
+) -> np.ndarray:
+    if name not in tensors:
+        raise ValueError(f"{name} is missing.")
+    tensor = tensors[name]
+    fits = tensor.ndim == len(shape) and all(
+        wanted in (None, length)
+        for wanted, length in zip(shape, tensor.shape, strict=True)
+    )
+    if tensor.dtype != np.dtype(dtype) or not fits:
+        raise ValueError(
+            f"{name} has dtype {tensor.dtype} and shape {tensor.shape}, but {dtype} "
+            f"and {shape} were expected."
+        )
+    if dtype == "float32" and not (np.abs(tensor) <= _LARGEST).all():
+        raise ValueError(f"{name} holds a value that is not finite, or too large.")
+    return tensor
+
+
+def idf_of(df: np.ndarray, n_texts: int) -> np.ndarray:
+    """Inverse document frequencies as of scikit-learn's TfidfTransformer, float32."""
+    return (np.log((1 + n_texts) / (1 + df)) + 1).astype(np.float32)
+
+
+def tfidf(bags: TokenBags, idf: np.ndarray) -> csr_array:
+    """What the votes are multiplied by: rows of shape (n_texts, n_features), float32.
+
+    Parameters
+    ----------
+    bags : TokenBags
+        As of :meth:`Lexicon.find`.
+    idf : ndarray of shape (n_features,), float32
+    """
+    weights = idf[bags.ids]
+    shape = (len(bags.offsets) - 1, len(idf))
+    # Indices of one type: with offsets of 64 bits, all would take 64.
+    fits = len(bags.ids) < np.iinfo(np.int32).max
+    offsets = bags.offsets.astype(np.int32 if fits else np.int64)
+    squares = csr_array((weights**2, bags.ids, offsets), shape=shape)
+    lengths = np.sqrt(squares.sum(axis=1)).astype(np.float32)
+    weights /= np.repeat(lengths, bags.lengths)
+    # A copy, since merging what is there twice moves indices in their place.
+    rows = csr_array((weights, bags.ids, offsets), shape=shape, copy=True)
+    rows.sum_duplicates()
+    return rows

@@ -1,0 +1,214 @@
+"""Words in bags of tokens.
+
+A word is a token that begins one, with the tokens that continue it; so a vocabulary
+says: ``##ing`` continues a word in BERT's, what lacks ``▁`` or ``Ġ`` does in others.
+As in :class:`sklearn.feature_extraction.text.CountVectorizer`, punctuation is no word,
+nor is a single letter, unless it is one of a script beyond ASCII.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+from tokenizers import Tokenizer
+
+from .._tokens.bags import TokenBags
+from .._utils.lazy import lazy
+
+__all__ = ["WordFinder", "Words"]
+
+_BEGINNINGS = ("▁", "Ġ")
+# What stands for a space, a line feed, a tab and a carriage return in vocabularies.
+_NO_SPACES = str.maketrans("", "", "▁ĠĊĉč")
+_BEGINS, _HAS_LETTERS, _IS_WORD = 1, 2, 4
+# Up to so many tokens of a text, loops are faster than array arithmetic.
+_FEW = 256
+# What each further token of a word is multiplied by: powers of an odd number.
+_POWERS = np.uint64(0xD1B54A32D192ED03) ** np.arange(64, dtype=np.uint64)
+# The bit that tells fingerprints of several tokens from the id of one.
+_SEVERAL = np.uint64(2**63)
+
+
+class Words(NamedTuple):
+    """The words of many texts, one after the other.
+
+    Attributes
+    ----------
+    prints : ndarray of shape (n_words,), uint64
+        A number of each word: of one token its id, and of several a fingerprint from 2
+        to the 63 on, which differs for others but for one pair in 2 to the 63.
+    offsets : ndarray of shape (n_texts + 1,), int64
+        The words of text ``i`` are ``prints[offsets[i]:offsets[i + 1]]``.
+    """
+
+    prints: np.ndarray
+    offsets: np.ndarray
+
+    def first(self, n_texts: int) -> Words:
+        """The words of the first `n_texts` texts."""
+        return Words(self.prints[: self.offsets[n_texts]], self.offsets[: n_texts + 1])
+
+
+class WordFinder:
+    """Bags of tokens to words.
+
+    Parameters
+    ----------
+    tokenizer : tokenizers.Tokenizer
+        Whose tokens the bags have.
+    vocabulary : mapping of str to int
+        The tokenizer's.
+    n_tokens : int
+        More than the greatest id.
+    """
+
+    def __init__(
+        self, tokenizer: Tokenizer, vocabulary: Mapping[str, int], n_tokens: int
+    ) -> None:
+        continues, self._has_letters, self._is_word = _roles(
+            vocabulary, n_tokens, _continuing_prefix(tokenizer)
+        )
+        self._begins = ~(continues & self._has_letters)
+        self._prints = _scrambled(np.arange(1, n_tokens + 1, dtype=np.uint64))
+
+    def __call__(self, bags: TokenBags) -> Words:
+        """The words of each bag."""
+        ids, offsets = bags
+        if len(offsets) == 2 and len(ids) <= _FEW:
+            prints = np.array(self._prints_of_one(ids.tolist()), np.uint64)
+            return Words(prints, np.array([0, len(prints)]))
+        if not len(ids):
+            return Words(np.empty(0, np.uint64), np.zeros_like(offsets))
+        begins = self._beginnings(bags)
+        starts = np.flatnonzero(begins)
+        first = ids[starts]
+        prints, is_word = first.astype(np.uint64), self._is_word[first]
+        later = np.flatnonzero(~begins)
+        if len(later):
+            word = np.searchsorted(starts, later) - 1
+            place = np.minimum(later - starts[word], len(_POWERS) - 1)
+            parts = self._prints[ids[later]] * _POWERS[place]
+            is_first = np.append(True, word[1:] != word[:-1])
+            sums = np.add.reduceat(parts, np.flatnonzero(is_first))
+            word = word[is_first]
+            prints[word] = (self._prints[first[word]] + sums) | _SEVERAL
+            is_word[word] = True
+        n_words = np.zeros(len(ids) + 1, np.int64)
+        n_words[starts + 1] = is_word
+        np.cumsum(n_words, out=n_words)
+        return Words(prints[is_word], n_words[offsets])
+
+    def of_tokens(self, bags: TokenBags) -> np.ndarray:
+        """Which of the words in `bags` each token belongs to.
+
+        Parameters
+        ----------
+        bags : TokenBags
+
+        Returns
+        -------
+        words : ndarray of shape (n_tokens_in_bags,), int64
+            Their numbers in order over all bags; -1 for tokens of no word.
+        """
+        begins = self._beginnings(bags)
+        unit = np.cumsum(begins) - 1
+        is_word = self._is_word[bags.ids[begins]]
+        is_word[unit[~begins]] = True
+        numbers: np.ndarray = np.where(is_word, np.cumsum(is_word) - 1, -1)[unit]
+        return numbers
+
+    def _beginnings(self, bags: TokenBags) -> np.ndarray:
+        """Which tokens begin something, be it a word or not."""
+        begins = self._begins[bags.ids]
+        begins[1:] |= ~self._has_letters[bags.ids[:-1]]
+        begins[bags.offsets[:-1][bags.lengths > 0]] = True
+        return begins
+
+    def _prints_of_one(self, ids: list[int]) -> list[int]:
+        """The words of one text, without the cost of making arrays."""
+        prints = []
+        roles, several = self._roles, int(_SEVERAL)
+        first, word, n_later, is_whole, has_ended = 0, 0, 0, False, True
+        for i in ids:
+            role = roles[i]
+            if has_ended or role & _BEGINS:
+                if is_whole:
+                    prints.append(word)
+                first = word = i
+                n_later, is_whole = 0, bool(role & _IS_WORD)
+            else:
+                total = word if n_later else int(self._prints[first])
+                n_later, is_whole = min(n_later + 1, len(_POWERS) - 1), True
+                total += int(self._prints[i]) * int(_POWERS[n_later])
+                word = total % 2**64 | several
+            has_ended = not role & _HAS_LETTERS
+        if is_whole:
+            prints.append(word)
+        return prints
+
+    @lazy
+    def _roles(self) -> bytes:
+        """For each token id, what it is: few bytes, which stay in cache."""
+        roles = _BEGINS * self._begins
+        roles += _HAS_LETTERS * self._has_letters
+        roles += _IS_WORD * self._is_word
+        return roles.astype(np.uint8).tobytes()
+
+
+def _continuing_prefix(tokenizer: Tokenizer) -> str | None:
+    model: Any = tokenizer.model
+    return getattr(model, "continuing_subword_prefix", None) or None
+
+
+def _roles(
+    vocabulary: Mapping[str, int], n_tokens: int, prefix: str | None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Which token ids continue a word, have letters, and are words by themselves."""
+    tokens = [*vocabulary]
+    letters, is_later = _unmarked(tokens, prefix)
+    is_lettered = _each(str.isalnum, letters, bool)
+    for i in np.flatnonzero(~is_lettered).tolist():
+        is_lettered[i] = any(map(str.isalnum, letters[i]))
+    is_long = (_each(len, letters) > 1) | ~_each(str.isascii, letters, bool)
+    ids = np.fromiter(vocabulary.values(), np.int64, len(tokens))
+    continues, has_letters, is_word = roles = np.zeros((3, n_tokens), bool)
+    roles[:, ids] = is_later, is_lettered, is_lettered & is_long
+    return continues, has_letters, is_word
+
+
+def _unmarked(tokens: list[str], prefix: str | None) -> tuple[list[str], np.ndarray]:
+    """The tokens without what says where words begin; which of them continue one."""
+    if prefix:
+        letters = [token.removeprefix(prefix) for token in tokens]
+        return letters, _each(len, tokens) > _each(len, letters)
+    beginning = _beginning_of(tokens)
+    if beginning is None:
+        return tokens, np.zeros(len(tokens), bool)
+    begins = np.array([token.startswith(beginning) for token in tokens], bool)
+    return [token.translate(_NO_SPACES) for token in tokens], ~begins
+
+
+def _each(
+    function: Callable[[str], int], texts: list[str], dtype: type = np.int64
+) -> np.ndarray:
+    return np.fromiter(map(function, texts), dtype, len(texts))
+
+
+def _beginning_of(tokens: list[str]) -> str | None:
+    """What tokens begin with that begin a word, where anything is."""
+    for mark in _BEGINNINGS:
+        n_marked = sum(token.startswith(mark) for token in tokens)
+        # A few may be words of a language that has the letter.
+        if n_marked > len(tokens) / 10:
+            return mark
+    return None
+
+
+def _scrambled(numbers: np.ndarray) -> np.ndarray:
+    """Distinct numbers without a pattern (splitmix64: Steele et al., OOPSLA 2014)."""
+    mixed = numbers * np.uint64(0x9E3779B97F4A7C15)
+    for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
+        mixed = (mixed ^ (mixed >> np.uint64(shift))) * np.uint64(factor)
+    return mixed ^ (mixed >> np.uint64(31))

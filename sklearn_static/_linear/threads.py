@@ -1,0 +1,84 @@
+"""Threads for many products of matrices: one for each kind, and no more."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from threading import Lock
+from typing import Any
+
+from threadpoolctl import threadpool_limits
+
+from .._utils.cores import n_cores
+
+__all__ = ["Start", "in_turn", "one_blas_thread", "second_thread"]
+
+Start = Callable[[Callable[[], Any]], Callable[[], Any]]
+"""From a function that may begin at once to what waits for its result."""
+
+
+class _Users:
+    """How many ask for one thread at the moment, and what the last one sets back."""
+
+    def __init__(self) -> None:
+        self.lock = Lock()
+        self.count = 0
+        self.limits: threadpool_limits | None = None
+
+    def enter(self) -> None:
+        with self.lock:
+            if not self.count:
+                self.limits = threadpool_limits(1, "blas")
+            self.count += 1
+
+    def leave(self) -> None:
+        with self.lock:
+            self.count -= 1
+            if not self.count and self.limits is not None:
+                self.limits.restore_original_limits()
+
+
+_USERS = _Users()
+
+
+def _renew() -> None:
+    """In a fork, the threads that held the lock, or the limit, do not live on."""
+    global _USERS
+    _USERS = _Users()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew)
+
+
+@contextmanager
+def one_blas_thread() -> Iterator[None]:
+    """Compute products of matrices in one thread.
+
+    Those of thin matrices wait for each other's threads longer than they take, twenty
+    times as long where other processes keep the cores busy. The number of threads is
+    the process's; the last of those that ask for one at the same time sets it back.
+    """
+    users = _USERS
+    users.enter()
+    try:
+        yield
+    finally:
+        users.leave()
+
+
+def in_turn(function: Callable[[], Any]) -> Callable[[], Any]:
+    """Begin when the result is asked for."""
+    return function
+
+
+@contextmanager
+def second_thread() -> Iterator[Start]:
+    """Begin at once in another thread, where the process has a core for it."""
+    if n_cores() < 2:
+        yield in_turn
+        return
+    with ThreadPoolExecutor(1) as thread:
+        yield lambda function: thread.submit(function).result

@@ -1,0 +1,1 @@
+"""Texts to token bags, and token bags to embeddings."""

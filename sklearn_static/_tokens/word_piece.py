@@ -1,0 +1,271 @@
+"""BERT's tokenizer for printable ASCII as array arithmetic, a batch of texts at a time.
+
+Such texts pass BERT's normalizer unchanged but for their case, and its pre-tokenizer
+splits them at white space and around each punctuation mark. What is left is to find
+each word in the vocabulary, and those that are not there by their pieces, from the
+left the longest that there is (WordPiece [1]_). All of this is done for all words of a
+batch at once. Chunks with other characters, with words of more than 16 letters, or
+with what may begin an added token, are left to somebody else. A property-based test
+holds all of it equal to the library.
+
+References
+----------
+.. [1] M. Schuster and K. Nakajima, "Japanese and Korean Voice Search", ICASSP 2012.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import pairwise
+from typing import NamedTuple
+
+import numpy as np
+
+from .bags import TokenBags, ranges
+from .bert import Bert
+from .hash_table import MAX_BYTES, PackedText, WordTable
+
+__all__ = ["AsciiWordPiece"]
+
+_BATCH_CHARACTERS = 1 << 20
+# Bytes a character from which on looking for ASCII in a batch does not pay.
+_MOSTLY_FOREIGN = 1.25
+# What a byte is. A unit begins with each mark, with each chunk that is left to others,
+# and with the first letter of each word.
+_SPACE, _LETTER, _MARK, _OTHER = range(4)
+_SPACES = b" \t\n\r"
+_AS_IT_IS = bytes(range(256))
+_LOWER = _AS_IT_IS.lower()
+# What ends a token among others.
+_END = "\0"
+_NONE = np.int32(-1)
+
+Tokenize = Callable[[Sequence[str]], TokenBags]
+
+
+class _Units(NamedTuple):
+    """The parts of a text that are tokenized each for itself.
+
+    Attributes
+    ----------
+    starts : ndarray of shape (n_units,), int64
+        The first byte of each.
+    lengths : ndarray of shape (n_units,), int64
+        The number of bytes of words, and 1 for all else.
+    others : ndarray of int64
+        Which units are chunks that are left to somebody else.
+    chunks : list of str
+        These chunks.
+    """
+
+    starts: np.ndarray
+    lengths: np.ndarray
+    others: np.ndarray
+    chunks: list[str]
+
+
+class AsciiWordPiece:
+    """Texts to token ids, unknown ones too.
+
+    Parameters
+    ----------
+    bert : Bert
+        A tokenizer that splits at spaces.
+    """
+
+    def __init__(self, bert: Bert) -> None:
+        self._first, self._later = _word_tables(bert.vocabulary, bert.prefix)
+        self._only_unknown = np.full(MAX_BYTES, _NONE)
+        self._only_unknown[0] = bert.unknown_id
+        self._max_bytes = min(MAX_BYTES, bert.max_length)
+        self._case = _LOWER if bert.lowercase else _AS_IT_IS
+        self._kinds = _kinds_of_bytes(bert.plain_characters())
+
+    def __call__(self, texts: Sequence[str], tokenize_others: Tokenize) -> TokenBags:
+        """The tokens of `texts`.
+
+        Parameters
+        ----------
+        texts : sequence of str
+        tokenize_others : callable
+            From texts or chunks that are left to it, a list of str, to their TokenBags.
+        """
+        return TokenBags.concatenated(
+            [self._bags(batch, tokenize_others) for batch in _batches(texts)]
+        )
+
+    def _bags(self, texts: Sequence[str], tokenize_others: Tokenize) -> TokenBags:
+        joined = " ".join(texts)
+        data = _utf8(joined)
+        if len(data) > _MOSTLY_FOREIGN * len(joined):
+            return tokenize_others(texts)
+        ends = np.cumsum(_numbers_of_bytes(texts) + 1)
+        units = self._units(data)
+        bags = self._unit_bags(data, units, tokenize_others)
+        n_units_before = np.searchsorted(units.starts, np.append(0, ends))
+        return TokenBags(bags.ids, bags.offsets[n_units_before])
+
+    def _units(self, data: bytes) -> _Units:
+        kinds = np.frombuffer(bytearray(data.translate(self._kinds)), np.uint8)
+        words, ends = _runs(kinds == _LETTER)
+        too_long = words[ends - words > self._max_bytes]
+        odd = np.append(np.flatnonzero(kinds == _OTHER), too_long)
+        chunks = []
+        if len(odd):
+            places = _chunks_around(odd, kinds == _SPACE)
+            kinds[ranges(places[0], places[1] - places[0])] = _SPACE
+            kinds[places[0]] = _OTHER
+            bounds = zip(*(place.tolist() for place in places), strict=True)
+            chunks = [data[a:b].decode("utf-8", "surrogatepass") for a, b in bounds]
+            words, ends = _runs(kinds == _LETTER)
+        begins = kinds >= _MARK
+        begins[words] = True
+        starts = np.flatnonzero(begins)
+        kinds = kinds[starts]
+        lengths = np.ones(len(starts), np.int64)
+        lengths[kinds == _LETTER] = ends - words
+        return _Units(starts, lengths, np.flatnonzero(kinds == _OTHER), chunks)
+
+    def _unit_bags(
+        self, data: bytes, units: _Units, tokenize_others: Tokenize
+    ) -> TokenBags:
+        """The tokens of each unit."""
+        text = PackedText(data.translate(self._case))
+        words = text.words(units.starts, units.lengths)
+        ids = self._first.find(words)
+        ids[units.others] = 0
+        parts = []
+        if units.chunks:
+            parts.append((units.others, tokenize_others(units.chunks)))
+        split = np.flatnonzero(ids < 0)
+        if len(split):
+            index, inverse = words.take(split).distinct()
+            first = split[index]
+            pieces = self._pieces(text, units.starts[first], units.lengths[first])
+            parts.append((split, pieces.take(inverse)))
+        return _spliced(ids, parts)
+
+    def _pieces(
+        self, text: PackedText, starts: np.ndarray, lengths: np.ndarray
+    ) -> TokenBags:
+        """The pieces of each word: from the left, the longest that there are."""
+        places, ends = starts.copy(), starts + lengths
+        pieces = np.full((len(starts), MAX_BYTES), _NONE)
+        left, table = np.arange(len(starts)), self._first
+        for n_found in range(MAX_BYTES):
+            ids, n_bytes = _longest_prefixes(table, text, places[left], ends[left])
+            pieces[left, n_found] = ids
+            pieces[left[ids < 0]] = self._only_unknown
+            left, n_bytes = left[ids >= 0], n_bytes[ids >= 0]
+            places[left] += n_bytes
+            left, table = left[places[left] < ends[left]], self._later
+        is_piece = pieces >= 0
+        return TokenBags.from_lengths(pieces[is_piece], is_piece.sum(axis=1))
+
+
+def _word_tables(
+    vocabulary: Mapping[str, int], prefix: str
+) -> tuple[WordTable, WordTable]:
+    """The ids of whole tokens, and of what follows `prefix` in those that have it."""
+    joined = _END.join([*vocabulary, ""])
+    if joined.count(_END) > len(vocabulary):
+        whole = {token: i for token, i in vocabulary.items() if _END not in token}
+        return _word_tables(whole, prefix)
+    data = joined.encode()
+    text, codes = PackedText(data), np.frombuffer(data, np.uint8)
+    ids = np.fromiter(vocabulary.values(), np.int32, len(vocabulary))
+    ends = np.flatnonzero(codes == ord(_END))
+    starts = np.append(0, ends[:-1] + 1)[: len(ends)]
+    is_odd = (codes <= ord(" ")) | (codes > ord("~"))
+    n_odd = np.append(np.int32(0), np.cumsum(is_odd, dtype=np.int32))
+
+    def table(skipped: bytes) -> WordTable:
+        kept = np.flatnonzero(ends - starts > len(skipped))
+        for place, code in enumerate(skipped):
+            kept = kept[codes[starts[kept] + place] == code]
+        first, last = starts[kept] + len(skipped), ends[kept]
+        is_word = (last - first <= MAX_BYTES) & (n_odd[first] == n_odd[last])
+        words = text.words(first[is_word], (last - first)[is_word])
+        return WordTable(words, ids[kept[is_word]])
+
+    return table(b""), table(prefix.encode())
+
+
+def _kinds_of_bytes(plain: str) -> bytes:
+    """For each byte, what it is; all but `plain` characters are left to others."""
+    kinds = bytearray([_OTHER]) * 256
+    for character in plain:
+        kinds[ord(character)] = _LETTER if character.isalnum() else _MARK
+    for byte in _SPACES:
+        kinds[byte] = _SPACE
+    return bytes(kinds)
+
+
+def _batches(texts: Sequence[str]) -> Iterator[Sequence[str]]:
+    """The texts in order, as many at a time as keep the arrays small."""
+    lengths = np.fromiter(map(len, texts), np.int64, len(texts))
+    group = np.cumsum(lengths) // _BATCH_CHARACTERS
+    cuts = np.flatnonzero(np.diff(group)) + 1
+    for start, stop in pairwise([0, *cuts.tolist(), len(texts)]):
+        yield texts[start:stop]
+
+
+def _utf8(text: str) -> bytes:
+    """The bytes of a text, lone surrogates too."""
+    return text.encode("utf-8", "surrogatepass")
+
+
+def _numbers_of_bytes(texts: Sequence[str]) -> np.ndarray:
+    """How many bytes each text has."""
+    n_texts = len(texts)
+    n_bytes = np.fromiter(map(len, texts), np.int64, n_texts)
+    is_ascii = np.fromiter(map(str.isascii, texts), bool, n_texts)
+    for i in np.flatnonzero(~is_ascii).tolist():
+        n_bytes[i] = len(_utf8(texts[i]))
+    return n_bytes
+
+
+def _runs(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Where the runs of true values start and end."""
+    padded = np.zeros(len(mask) + 2, bool)
+    padded[1:-1] = mask
+    edges = np.flatnonzero(padded[1:] != padded[:-1])
+    return edges[0::2], edges[1::2]
+
+
+def _chunks_around(
+    places: np.ndarray, is_space: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Where the chunks between spaces that hold `places` start and end, in order."""
+    spaces = np.concatenate([[-1], np.flatnonzero(is_space), [len(is_space)]])
+    after = np.unique(np.searchsorted(spaces, places))
+    return spaces[after - 1] + 1, spaces[after]
+
+
+def _longest_prefixes(
+    table: WordTable, text: PackedText, starts: np.ndarray, ends: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """The longest prefix of each word that is in `table`: its id and its length.
+
+    Where there is none, the id is -1.
+    """
+    if not len(starts):
+        return np.empty(0, np.int32), starts
+    n_prefixes = ends - starts
+    lengths = ranges(np.ones_like(starts), n_prefixes)
+    found = table.find(text.words(np.repeat(starts, n_prefixes), lengths)) >= 0
+    firsts = np.cumsum(n_prefixes) - n_prefixes
+    longest = np.maximum.reduceat(lengths * found, firsts)
+    return table.find(text.words(starts, longest)), longest
+
+
+def _spliced(ids: np.ndarray, parts: list[tuple[np.ndarray, TokenBags]]) -> TokenBags:
+    """Bags of one token each, but those at some index, which a part replaces."""
+    lengths = np.ones(len(ids), np.int64)
+    for index, bags in parts:
+        lengths[index] = bags.lengths
+    spliced = TokenBags.from_lengths(np.repeat(ids, lengths), lengths)
+    for index, bags in parts:
+        places = ranges(spliced.offsets[index], lengths[index])
+        spliced.ids[places] = bags.ids
+    return spliced

@@ -77,7 +77,7 @@ def test_every_block_of_the_page_is_run_by_some_test():
     titles = re.findall(r"^## (.*)$", page, re.MULTILINE)
     with_code = {title for title in titles if blocks(title)}
     tests = "".join(
-        file.read_text("utf8") for file in Path(__file__).parent.glob("test_*.py")
+        file.read_text("utf8") for file in Path(__file__).parent.rglob("test_*.py")
     )
     assert with_code == {title for title in titles if f'"{title}"' in tests}
     assert sum(len(blocks(title)) for title in titles) == page.count("```python\n")

@@ -25,7 +25,7 @@ import sklearn_static
 from sklearn_static import nn
 from sklearn_static.head import StaticHeadClassifier, StaticHeadRegressor
 
-FOLDER = Path(__file__).parent
+FOLDER = Path(__file__).parents[1]
 PUBLIC = [
     *(getattr(sklearn_static, name) for name in sklearn_static.__all__),
     *(StaticHeadClassifier, StaticHeadRegressor),

@@ -31,11 +31,11 @@ print(X_train.iloc[0], binarizer.inverse_transform(Y_train[:1])[0], sep="\n")
 # The fit
 # -------
 #
-# Each label is solved for on its own, and has a probability of its own.
+# Each label has a linear model and a probability of its own.
 
-from sklearn_static import StaticClassifier
+from sklearn_static import StaticLinearClassifier
 
-classifier = StaticClassifier(random_state=0).fit(X_train, Y_train)
+classifier = StaticLinearClassifier(random_state=0).fit(X_train, Y_train)
 probabilities = classifier.predict_proba(X_test)
 
 # %%
@@ -57,7 +57,7 @@ names = binarizer.classes_[order]
 figure, axis = plt.subplots(figsize=(7, 3.5), layout="constrained")
 axis.hlines(names, guessed[order], precisions[order], color="lightgray")
 axis.plot(guessed[order], names, "|", color="gray", label="guessing")
-axis.plot(precisions[order], names, "o", label="StaticClassifier")
+axis.plot(precisions[order], names, "o", label="StaticLinearClassifier")
 axis.set(xlabel="average precision on new functions", xlim=(0, 1))
 axis.legend(loc="lower right")
 plt.show()

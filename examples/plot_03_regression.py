@@ -2,8 +2,8 @@
 Regression: from a name to its colour
 =====================================
 
-What colour is "dusty rose"? A colour is three numbers, and ``StaticRegressor`` predicts
-several as well as one.
+What colour is "dusty rose"? A colour is three numbers, and both regressors predict
+several targets as well as one.
 """
 
 # sphinx_gallery_thumbnail_number = 2  # noqa: ERA001
@@ -27,23 +27,29 @@ X_train, X_test, y_train, y_test = train_test_split(
 print(X_train[0], y_train[0].round(2))
 
 # %%
-# Three regressors
-# ----------------
+# Four regressors
+# ---------------
 #
 # Counts of words know nothing of a word that no training name has. An embedding knows
 # what such a word means, but in 256 dimensions of which few are about colours.
-# ``StaticRegressor`` moves the vectors of the words it meets, and starts from there.
+# ``StaticLinearRegressor`` puts words and embeddings side by side. ``StaticRegressor``
+# fine-tunes: it moves the vectors of the words it meets.
 
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import RidgeCV
 from sklearn.pipeline import make_pipeline
 
-from sklearn_static import StaticEmbeddingTransformer, StaticRegressor
+from sklearn_static import (
+    StaticEmbeddingTransformer,
+    StaticLinearRegressor,
+    StaticRegressor,
+)
 
 strengths = np.logspace(-3, 2, 11)
 regressors = {
     "counts of words": make_pipeline(CountVectorizer(), RidgeCV(strengths)),
     "embeddings": make_pipeline(StaticEmbeddingTransformer(), RidgeCV(strengths)),
+    "StaticLinearRegressor": StaticLinearRegressor(random_state=0),
     "StaticRegressor": StaticRegressor(lr=3e-3, random_state=0),
 }
 for name, regressor in regressors.items():

@@ -30,10 +30,10 @@ print(f"{y_train.mean():.0%} of {len(y_train)} messages are for the team")
 # ----------------------------
 #
 # Of the messages with a probability of a third, a third should be for the team.
-# ``StaticClassifier`` finds out on held-out texts how sure it may be. Two others do not
-# follow the diagonal: a penalised logistic regression on many rare words is less sure
-# than it could be, and ``class_weight="balanced"`` makes messages for the team more
-# probable than they are, as if there were as many of them as of others.
+# ``StaticLinearClassifier`` calibrates its probabilities on held-out texts. Two others
+# do not follow the diagonal: a penalised logistic regression on many rare words is less
+# confident than it could be, and ``class_weight="balanced"`` makes messages for the
+# team more probable than they are, as if there were as many of them as of others.
 
 import matplotlib.pyplot as plt
 from sklearn.calibration import CalibrationDisplay
@@ -41,11 +41,13 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
-from sklearn_static import StaticClassifier
+from sklearn_static import StaticLinearClassifier
 
 classifiers = {
-    "StaticClassifier": StaticClassifier(random_state=0),
-    "the same, balanced": StaticClassifier(class_weight="balanced", random_state=0),
+    "StaticLinearClassifier": StaticLinearClassifier(random_state=0),
+    "the same, balanced": StaticLinearClassifier(
+        class_weight="balanced", random_state=0
+    ),
     "logistic regression on TF-IDF": make_pipeline(
         TfidfVectorizer(), LogisticRegression()
     ),

@@ -2,8 +2,8 @@
 Explain a prediction
 ====================
 
-Which words does a prediction come from? What is each class known by? Which texts does
-the model find alike?
+Which words does a prediction come from? Which words are typical of each class? Which
+texts does the model find alike?
 """
 
 # %%
@@ -15,27 +15,27 @@ the model find alike?
 from quickstart import docstring_sentences
 from sklearn.model_selection import train_test_split
 
-from sklearn_static import StaticClassifier
+from sklearn_static import StaticLinearClassifier
 
 texts, labels = docstring_sentences()
 X_train, X_test, y_train, y_test = train_test_split(
     texts, labels, train_size=2400, stratify=labels, random_state=0
 )
-classifier = StaticClassifier(random_state=0).fit(X_train, y_train)
+classifier = StaticLinearClassifier(random_state=0).fit(X_train, y_train)
 print(f"test accuracy {classifier.score(X_test, y_test):.3f}")
 
 # %%
-# What each class is known by
-# ---------------------------
+# The top tokens of each class
+# ----------------------------
 #
-# Tokens that speak most for each library, each by itself, out of those that occur in
-# ten training texts or more.
+# The tokens that raise the score of each library most, each taken alone, out of those
+# that occur in ten training texts or more.
 
 import pandas as pd
 
-telling = classifier.telling_tokens(X_train, n_tokens=8, min_df=10)
+top = classifier.top_tokens(X_train, n_tokens=8, min_df=10)
 pd.DataFrame(
-    {library: [token for token, _ in tokens] for library, tokens in telling.items()}
+    {library: [token for token, _ in tokens] for library, tokens in top.items()}
 )
 
 # %%

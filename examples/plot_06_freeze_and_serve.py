@@ -16,13 +16,13 @@ from tempfile import TemporaryDirectory
 from quickstart import docstring_sentences
 from sklearn.model_selection import train_test_split
 
-from sklearn_static import StaticClassifier, StaticPipeline
+from sklearn_static import StaticLinearClassifier, StaticPipeline
 
 texts, labels = docstring_sentences()
 X_train, X_test, y_train, y_test = train_test_split(
     texts, labels, train_size=2400, stratify=labels, random_state=0
 )
-classifier = StaticClassifier(random_state=0).fit(X_train, y_train)
+classifier = StaticLinearClassifier(random_state=0).fit(X_train, y_train)
 temporary = TemporaryDirectory()
 folder = Path(temporary.name) / "libraries"
 classifier.to_pipeline().save_pretrained(folder)

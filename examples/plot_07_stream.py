@@ -45,7 +45,7 @@ from sklearn_static import StaticClassifier
 classes = np.unique(labels)
 hashing = HashingVectorizer()
 linear = SGDClassifier(loss="log_loss", random_state=0)
-static = StaticClassifier(solver="adam", lr=1e-2, batch_size=16, random_state=0)
+static = StaticClassifier(init="random", lr=1e-2, batch_size=16, random_state=0)
 accuracies = []
 for number, part in enumerate(parts):
     X, y = texts[part], labels[part]

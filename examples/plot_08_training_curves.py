@@ -25,14 +25,17 @@ print(f"{y_train[0]}: {X_train[0]}")
 # --------
 #
 # The same network with all of it trained, and with the token vectors left as they are.
-# ``solver="adam"`` fine-tunes; the default solver has no epochs.
+# Both start from a random head, so that the curves show all of the training. The
+# default is to start from the linear solution.
 
 from sklearn_static import StaticClassifier, StaticEmbedding
 
 embedding = StaticEmbedding.from_pretrained("default")
 fits = {
-    "table and head": StaticClassifier(embedding, solver="adam", random_state=0),
-    "head only": StaticClassifier(embedding, freeze_embedding=True, random_state=0),
+    "table and head": StaticClassifier(embedding, init="random", random_state=0),
+    "head only": StaticClassifier(
+        embedding, init="random", freeze_embedding=True, random_state=0
+    ),
 }
 for name, classifier in fits.items():
     classifier.fit(X_train, y_train)

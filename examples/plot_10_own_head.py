@@ -23,9 +23,9 @@ X_train, X_test, y_train, y_test = train_test_split(
 # --------
 #
 # A layer normalisation, then a residual block with dropout, then a linear layer.
-# A classifier with a head of its own is fine-tuned, and so is the perceptron beside it,
-# by ``solver="adam"``. Importing torch at the top is fine in a script that trains so.
-# The frozen pipeline does not need it.
+# Both classifiers start from a random head (``init="random"``), so that only the heads
+# differ. Importing torch at the top is fine in a script that fine-tunes. The frozen
+# pipeline does not need it.
 
 from torch import nn
 
@@ -47,9 +47,9 @@ class ResidualHead(StaticClassifier):
 embedding = StaticEmbedding.from_pretrained("default")
 classifiers = {
     "perceptron": StaticClassifier(
-        embedding, solver="adam", dropout=0.3, random_state=0
+        embedding, init="random", dropout=0.3, random_state=0
     ),
-    "residual": ResidualHead(embedding, dropout=0.3, random_state=0),
+    "residual": ResidualHead(embedding, init="random", dropout=0.3, random_state=0),
 }
 for name, classifier in classifiers.items():
     classifier.fit(X_train, y_train)

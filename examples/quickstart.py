@@ -30,7 +30,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import train_test_split
 from sklearn.pipeline import make_pipeline
 
-from sklearn_static import StaticClassifier, StaticPipeline
+from sklearn_static import StaticLinearClassifier, StaticPipeline
 
 
 def quickstart(texts: list[str], labels: list[str], folder: Path) -> None:
@@ -40,12 +40,12 @@ def quickstart(texts: list[str], labels: list[str], folder: Path) -> None:
     )
     print(f"{len(X_train)} training texts, {len(X_test)} test texts\n")
 
-    # Solve for a linear head on the bundled token vectors, beside votes of words.
-    classifier = StaticClassifier(random_state=0)
+    # Fit a linear model on embeddings beside TF-IDF-weighted words.
+    classifier = StaticLinearClassifier(random_state=0)
     baseline = make_pipeline(TfidfVectorizer(), LogisticRegression(max_iter=1000))
     for name, estimator in {
         "TF-IDF + logistic regression": baseline,
-        "StaticClassifier": classifier,
+        "StaticLinearClassifier": classifier,
     }.items():
         start = perf_counter()
         estimator.fit(X_train, y_train)

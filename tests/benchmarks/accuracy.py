@@ -30,7 +30,11 @@ from sklearn.linear_model import LogisticRegression, LogisticRegressionCV
 from sklearn.metrics import accuracy_score, f1_score, log_loss
 from sklearn.pipeline import make_pipeline, make_union
 
-from sklearn_static import StaticClassifier, StaticEmbeddingTransformer
+from sklearn_static import (
+    StaticClassifier,
+    StaticEmbeddingTransformer,
+    StaticLinearClassifier,
+)
 
 DATASETS = (
     "ade_dedup",
@@ -95,37 +99,44 @@ METHODS: dict[str, Callable[[int], Any]] = {
         LogisticRegression(C=30, max_iter=1000),
     ),
     "model2vec": model2vec,
-    "StaticClassifier, by model2vec's rules": lambda seed: StaticClassifier(
+    "StaticClassifier, random start, model2vec's rules": lambda seed: StaticClassifier(
         POTION,
+        init="random",
         scoring="accuracy",
         n_iter_no_change=5,
         batch_size=32,
         random_state=seed,
     ),
-    "StaticClassifier, fine-tuned, table frozen": lambda seed: StaticClassifier(
-        POTION, freeze_embedding=True, random_state=seed
+    "StaticClassifier, random start, table frozen": lambda seed: StaticClassifier(
+        POTION, init="random", freeze_embedding=True, random_state=seed
     ),
-    "StaticClassifier, fine-tuned": lambda seed: StaticClassifier(
-        POTION, solver="adam", random_state=seed
+    "StaticClassifier, random start": lambda seed: StaticClassifier(
+        POTION, init="random", random_state=seed
     ),
-    "StaticClassifier, bundled table": lambda seed: StaticClassifier(random_state=seed),
-    "StaticClassifier": lambda seed: StaticClassifier(POTION, random_state=seed),
-    "StaticClassifier, balanced": lambda seed: StaticClassifier(
+    "StaticLinearClassifier, bundled table": lambda seed: StaticLinearClassifier(
+        random_state=seed
+    ),
+    "StaticLinearClassifier": lambda seed: StaticLinearClassifier(
+        POTION, random_state=seed
+    ),
+    "StaticLinearClassifier, balanced": lambda seed: StaticLinearClassifier(
         POTION, class_weight="balanced", random_state=seed
     ),
+    "StaticClassifier": lambda seed: StaticClassifier(POTION, random_state=seed),
 }
 """From a seed to something with fit, predict and predict_proba."""
 
 OF_FEW_ROWS = (
     "embeddings, logistic regression, C=10",
     "both, logistic regression",
-    "StaticClassifier, fine-tuned, table frozen",
-    "StaticClassifier, fine-tuned",
+    "StaticClassifier, random start, table frozen",
+    "StaticClassifier, random start",
+    "StaticLinearClassifier",
     "StaticClassifier",
 )
 """Methods that are trained on a few rows a class, too."""
 
-OF_ODD_ROWS = (*OF_FEW_ROWS, "StaticClassifier, balanced")
+OF_ODD_ROWS = (*OF_FEW_ROWS, "StaticLinearClassifier, balanced")
 """Methods that are trained on many classes and on odd rows, too."""
 
 

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from reference import POTION, check_there, read
 
-from sklearn_static import StaticClassifier, StaticPipeline
+from sklearn_static import StaticLinearClassifier, StaticPipeline
 
 DATASETS = ["subj", "senteval_cr", "massive_scenario"]
 WAYS: dict[str, dict[str, Any]] = {
@@ -40,7 +40,7 @@ WAYS: dict[str, dict[str, Any]] = {
 def measure(dataset: str, seed: int) -> list[dict[str, Any]]:
     texts, labels = read(dataset, "train")
     test = read(dataset, "test")
-    trained = StaticClassifier(POTION, random_state=seed).fit(texts, labels)
+    trained = StaticLinearClassifier(POTION, random_state=seed).fit(texts, labels)
     pipeline = trained.to_pipeline()
     records = []
     for way, options in WAYS.items():

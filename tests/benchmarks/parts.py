@@ -25,12 +25,12 @@ import torch
 from reference import POTION, check_there, read
 from speed_tasks import resampled
 
-from sklearn_static import StaticClassifier, StaticEmbedding
+from sklearn_static import StaticEmbedding, StaticLinearClassifier
 from sklearn_static._linear.design import Gram, SideBySide
 from sklearn_static._training import BagDataset, StaticModule, compact, mlp_head
 from sklearn_static._training.module import mean_embedding
 from sklearn_static._training.optimizer import RowAdam
-from sklearn_static._utils.batches import DEFAULT_BATCH_SIZE, slices
+from sklearn_static._utils.parallel import DEFAULT_BATCH_SIZE, slices
 
 BATCH_SIZE, HIDDEN = 64, 512
 SAID: list[str] = []
@@ -102,14 +102,14 @@ def of_encoding(dataset: str, n: int) -> None:
 
 def of_predicting(dataset: str, n: int) -> None:
     texts = resampled(dataset, n)
-    model = StaticClassifier(POTION, random_state=0).fit(*read(dataset, "train"))
-    embedding, votes = model.embedding_, model.votes_
-    pipeline, lexicon = model.to_pipeline(), votes.lexicon
+    model = StaticLinearClassifier(POTION, random_state=0).fit(*read(dataset, "train"))
+    embedding, weights = model.embedding_, model.word_weights_
+    pipeline, vocabulary = model.to_pipeline(), weights.vocabulary
     batches = [texts[part] for part in slices(n, DEFAULT_BATCH_SIZE)]
     bags = [embedding.tokenize(batch) for batch in batches]
     words = [embedding.words(bag) for bag in bags]
     features = [pipeline[0].transform(batch) for batch in batches]
-    say(f"\npredict {n:,} texts of {dataset}: {votes}")
+    say(f"\npredict {n:,} texts of {dataset}: {weights}")
     show_all(lambda: pipeline.predict(texts))
     show(
         "tokenize",
@@ -117,8 +117,10 @@ def of_predicting(dataset: str, n: int) -> None:
     )
     show("pool", milliseconds(lambda: [embedding.pool(bag) for bag in bags]))
     show("find words", milliseconds(lambda: [embedding.words(bag) for bag in bags]))
-    show("look them up", milliseconds(lambda: [lexicon.find(part) for part in words]))
-    show("    and count votes", milliseconds(lambda: [votes(part) for part in words]))
+    show(
+        "look them up", milliseconds(lambda: [vocabulary.find(part) for part in words])
+    )
+    show("    and sum weights", milliseconds(lambda: [weights(part) for part in words]))
     show("head", milliseconds(lambda: [model.head_.predict(part) for part in features]))
 
 
@@ -126,7 +128,7 @@ def of_solving(dataset: str, n: int) -> None:
     """Where a fit spends its time: in products of features, and beside them."""
     texts, labels = (part[:n] for part in read(dataset, "train"))
     embedding = StaticEmbedding.from_pretrained(POTION)
-    model = StaticClassifier(embedding, random_state=0)
+    model = StaticLinearClassifier(embedding, random_state=0)
     bags = embedding.tokenize(texts)
     calls, seconds = Counter[str](), Counter[str]()
 
@@ -144,7 +146,7 @@ def of_solving(dataset: str, n: int) -> None:
 
     say(f"\nfit {len(texts):,} texts of {dataset}")
     show("all", milliseconds(lambda: model.fit(texts, labels), 3))
-    say(model.votes_)
+    say(model.word_weights_)
     show("tokenize", milliseconds(lambda: embedding.tokenize(texts), 3))
     show("pool", milliseconds(lambda: embedding.pool(bags), 3))
     show("find words", milliseconds(lambda: embedding.words(bags), 3))

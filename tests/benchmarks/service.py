@@ -29,7 +29,7 @@ from time import perf_counter, sleep
 import numpy as np
 from reference import CHECKOUT, POTION, check_there, read
 
-from sklearn_static import StaticClassifier
+from sklearn_static import StaticLinearClassifier
 
 DATASET = "subj"
 WORKERS, N_TEXTS, CONNECTIONS = (1, 2), (1, 32), (1, 16)
@@ -167,7 +167,7 @@ def table(rows: list[tuple[int, int, int, float, Tally]]) -> str:
 def measured(app_dir: Path, seconds: float) -> list[tuple[int, int, int, float, Tally]]:
     texts, labels = read(DATASET, "train")
     sent = {n: requests(read(DATASET, "test")[0], n) for n in N_TEXTS}
-    model = StaticClassifier(POTION, random_state=0).fit(texts, labels)
+    model = StaticLinearClassifier(POTION, random_state=0).fit(texts, labels)
     rows = []
     with TemporaryDirectory() as scratch:
         folder = Path(scratch) / "model"

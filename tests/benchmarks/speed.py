@@ -69,7 +69,7 @@ class Work:
     times_rounds: int = 1
 
 
-CURVES = ("encode", "fit", "fit by adam, an epoch", "partial_fit", "predict")
+CURVES = ("encode", "fit", "fine-tune, an epoch", "partial_fit", "predict")
 """Works of ours that are measured with more and more texts."""
 BOTH = (MODEL2VEC, ONE_PROCESS)
 WORKS = [
@@ -77,6 +77,10 @@ WORKS = [
         Work(f"fit {name}: {what}", ("fit", name, "{round}"), (MODEL2VEC,), measure)
         for name in ("bbc", "subj", "massive_scenario")
         for what, measure in (("time", "first"), ("peak memory", "megabytes"))
+    ),
+    *(
+        Work(f"fine-tune {name}: time", ("fine_tune", name, "{round}"), (MODEL2VEC,))
+        for name in ("bbc", "subj", "massive_scenario")
     ),
     *(
         Work(f"fit {name}: time", ("fit", name, "{round}"), (peer,))

@@ -56,12 +56,40 @@ def encode(library: str, folder: Path, dataset: str, n: str) -> Answer:
 
 
 def fit(library: str, folder: Path, dataset: str, seed: str) -> Answer:
-    """A classifier at its defaults from the texts of a data set, frozen and saved."""
+    """A classifier at its defaults from the texts of a data set, frozen and saved.
+
+    Of ours it is the linear one.
+    """
+    model, train = untrained(library, int(seed))
+    return fit_and_save(library, model, train, folder, dataset, seed)
+
+
+def fine_tune(library: str, folder: Path, dataset: str, seed: str) -> Answer:
+    """The same with the fine-tuned classifier of ours."""
+    model, train = untrained(library, int(seed))
+    if library == OURS:
+        from sklearn_static import StaticClassifier
+
+        model = StaticClassifier(POTION, random_state=int(seed))
+        train = model.fit
+        import_module("sklearn_static._training")
+    place = folder / "fine-tuned"
+    place.mkdir(exist_ok=True)
+    return fit_and_save(library, model, train, place, dataset, seed)
+
+
+def fit_and_save(
+    library: str,
+    model: Any,
+    train: Callable[..., Any],
+    folder: Path,
+    dataset: str,
+    seed: str,
+) -> Answer:
     texts, labels = read(dataset, "train")
     n = N_TRAINED.get(dataset, len(texts))
     rows = np.random.default_rng(int(seed)).permutation(len(texts))[:n]
     texts, labels = [texts[i] for i in rows], [labels[i] for i in rows]
-    model, train = untrained(library, int(seed))
     start = perf_counter()
     train(texts, labels)
     seconds = perf_counter() - start
@@ -76,9 +104,9 @@ def fit(library: str, folder: Path, dataset: str, seed: str) -> Answer:
 def untrained(library: str, seed: int) -> tuple[Any, Callable[..., Any]]:
     """A model, and what trains it, with all imports done."""
     if library == OURS:
-        from sklearn_static import StaticClassifier
+        from sklearn_static import StaticLinearClassifier
 
-        ours = StaticClassifier(POTION, random_state=seed)
+        ours = StaticLinearClassifier(POTION, random_state=seed)
         return ours, ours.fit
     if library == TFIDF:
         from sklearn.feature_extraction.text import TfidfVectorizer
@@ -209,6 +237,7 @@ def loop(library: str, folder: Path, dataset: str, n_epochs: str) -> Answer:
     texts, labels = read(dataset, "train")
     model = StaticClassifier(
         POTION,
+        init="random",
         max_epochs=int(n_epochs),
         n_iter_no_change=int(n_epochs),
         random_state=0,
@@ -273,22 +302,26 @@ def search(library: str, folder: Path, dataset: str, n: str) -> Answer:
 
 def curve(library: str, folder: Path, work: str, n: str) -> Answer:
     """`n` texts through one piece of work of ours: a point of a scaling curve."""
-    from sklearn_static import StaticClassifier, StaticEmbedding
+    from sklearn_static import (
+        StaticClassifier,
+        StaticEmbedding,
+        StaticLinearClassifier,
+    )
 
     texts, labels = resampled_examples("subj", int(n))
     embedding = StaticEmbedding.from_pretrained(POTION)
-    model = StaticClassifier(embedding, random_state=0)
+    model = StaticLinearClassifier(embedding, random_state=0)
     one_epoch = StaticClassifier(
-        embedding, max_epochs=1, early_stopping=False, random_state=0
+        embedding, init="random", max_epochs=1, early_stopping=False, random_state=0
     )
     works = {
         "encode": lambda: embedding.encode(texts),
         "fit": lambda: model.fit(texts, labels),
-        "fit by adam, an epoch": lambda: one_epoch.fit(texts, labels),
+        "fine-tune, an epoch": lambda: one_epoch.fit(texts, labels),
         "partial_fit": lambda: one_epoch.partial_fit(texts, labels),
         "predict": lambda: model.predict(texts),
     }
-    if work in ("fit by adam, an epoch", "partial_fit"):
+    if work in ("fine-tune, an epoch", "partial_fit"):
         one_epoch.fit(texts[:200], labels[:200])
     else:
         model.fit(texts[:200], labels[:200])
@@ -350,7 +383,18 @@ def quiet() -> Iterator[None]:
 
 TASKS = {
     task.__name__: task
-    for task in (encode, fit, predict, latency, load, imports, loop, search, curve)
+    for task in (
+        encode,
+        fit,
+        fine_tune,
+        predict,
+        latency,
+        load,
+        imports,
+        loop,
+        search,
+        curve,
+    )
 }
 TAKING_UP = {"predict", "latency", "load"}
 """The tasks that need a model that `fit` has left."""

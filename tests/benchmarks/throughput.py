@@ -33,7 +33,7 @@ from recipes import blocks, run
 from reference import POTION, check_there, read
 from speed_tasks import peak_megabytes, resampled
 
-from sklearn_static import StaticClassifier, StaticEmbedding, StaticPipeline
+from sklearn_static import StaticEmbedding, StaticLinearClassifier, StaticPipeline
 
 N_TEXTS = {"massive_scenario": 200_000, "subj": 100_000, "bbc": 10_000}
 """The texts of a round, of each data set: about a second of work for one core."""
@@ -151,7 +151,9 @@ def prepare(dataset: str, place: Path) -> float:
 
     In a process of its own, for one that is started counts its parent's memory.
     """
-    classifier = StaticClassifier(POTION, random_state=0).fit(*read(dataset, "train"))
+    classifier = StaticLinearClassifier(POTION, random_state=0).fit(
+        *read(dataset, "train")
+    )
     classifier.to_pipeline().save_pretrained(place / dataset)
     texts = resampled(dataset, N_TEXTS[dataset])
     pq.write_table(

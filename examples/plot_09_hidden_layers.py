@@ -21,10 +21,9 @@ X_train, X_test, y_train, y_test = train_test_split(
 # The search
 # ----------
 #
-# The embedding is opened once and passed to the classifier: it never changes, so that
-# all candidates share it. ``()`` is no hidden layer. With ``init="random"``
-# only the network is compared; the default would start from the linear solution, which
-# leaves less for the hidden layer to do.
+# The embedding is opened once and passed to the classifier: it is immutable, so that
+# all candidates share it. ``()`` has no hidden layer. Every candidate starts from the
+# same linear solution, so they differ in what the hidden layers add to it.
 
 from sklearn.model_selection import GridSearchCV
 
@@ -33,7 +32,7 @@ from sklearn_static import StaticClassifier, StaticEmbedding
 embedding = StaticEmbedding.from_pretrained("default")
 sizes = [(), (32,), (512,), (128, 128)]
 search = GridSearchCV(
-    StaticClassifier(embedding, init="random", lr=3e-3, max_epochs=50, random_state=0),
+    StaticClassifier(embedding, random_state=0),
     {"hidden_layer_sizes": sizes},
     cv=3,
 )

@@ -80,7 +80,7 @@ plt.show()
 #
 # Some names of the test set: on the left of each pair what people saw, on the right
 # what was predicted. The last column has names of our own, for which there is no truth.
-# The regressor does well where words are like some that it has met, and not elsewhere.
+# The regressor does well where words are similar to some of the training names.
 
 own = [
     "raspberry jam",

@@ -77,8 +77,8 @@ plt.show()
 # Words that are alike
 # --------------------
 #
-# What the classifier can do with words that it never met rests on the table: it has a
-# similar vector for words that mean something similar.
+# The classifier can handle words that no training text had because the table has
+# similar vectors for words of similar meaning.
 
 words = ["graph", "gradient", "warning", "fast"]
 nearest = classifier.embedding_.nearest(words, n_tokens=6)

@@ -47,8 +47,8 @@ assert (pipeline.predict(X_test) == classifier.predict(X_test)).all()
 # -------------
 #
 # ``compress`` lets tokens that the given texts do not have share a row of the table,
-# and keeps as many dimensions as you say. Try it on texts with labels: what it costs
-# depends on your data.
+# and keeps as many dimensions as you ask for. Measure the cost on texts with labels,
+# since it depends on the data.
 
 smaller = {
     "as it was trained": pipeline,
@@ -81,8 +81,8 @@ plt.show()
 # -------------------
 #
 # Texts one by one, as they come to a service: once by a pipeline that was just opened
-# and then again, when it remembers their words. And a hundred texts at a time, which
-# divide what a call costs whatever it is given. The curves go from the fastest percent
+# and then again, when their words are in the cache. And a hundred texts at a time, which
+# share the fixed cost of a call. The curves go from the fastest percent
 # of the calls to the slowest.
 
 import numpy as np

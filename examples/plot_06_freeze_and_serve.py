@@ -81,9 +81,9 @@ plt.show()
 # -------------------
 #
 # Texts one by one, as they come to a service: once by a pipeline that was just opened
-# and then again, when their words are in the cache. And a hundred texts at a time, which
-# share the fixed cost of a call. The curves go from the fastest percent
-# of the calls to the slowest.
+# and then again, when their words are in the cache. And a hundred texts at a time,
+# which share the fixed cost of a call. The curves go from the fastest percent of the
+# calls to the slowest.
 
 import numpy as np
 from matplotlib.ticker import LogLocator

@@ -110,6 +110,23 @@ def test_other_names_are_no_attributes():
         from sklearn_static import x  # noqa: F401
 
 
+def test_an_error_inside_of_an_import_is_not_taken_for_a_missing_name(tmp_path):
+    (tmp_path / "scipy.py").write_text("import sys\nsys.no_such_attribute\n")
+    result = subprocess.run(
+        [sys.executable, "-c", "from sklearn_static import StaticPipeline"],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path])},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "AttributeError: module 'sys' has no attribute 'no_such_attribute'" in (
+        result.stderr
+    )
+    *_, last = result.stderr.splitlines()
+    assert "sklearn_static.pipeline could not be imported" in last
+    assert "no_such_attribute" in last
+
+
 def pins(name):
     lines = (ROOT / "requirements" / name).read_text("utf8").splitlines()
     return {line for line in lines if not line.startswith("#")}

@@ -48,7 +48,7 @@ vectors = embedding.encode(["A text.", "Another one."])
 
 
 def pipeline_card(
-    task: str, classes: Sequence[str] | None, n_dimensions: int, n_votes: int = 0
+    task: str, classes: Sequence[str] | None, n_dimensions: int, n_word_weights: int = 0
 ) -> str:
     """The card of a frozen pipeline; `task` is a name of scikit-learn's glossary."""
     if classes is None:
@@ -58,14 +58,18 @@ def pipeline_card(
         if len(classes) > _MOST_CLASSES:
             named += f", and {len(classes) - _MOST_CLASSES} more"
         answer = f"{len(classes)} classes ({task}): {named}."
-    votes = f", votes of {n_votes:,} words and word pairs" if n_votes else ""
+    words = (
+        f", weights of {n_word_weights:,} words and word pairs"
+        if n_word_weights
+        else ""
+    )
     return (
         # The Hub has no task for the regression of texts, and files it under this one.
         _HEADER.format(task="text-classification")
         + f"""\
 # Static pipeline
 
-{answer} The mean of token vectors of {n_dimensions} dimensions{votes} and a small head,
+{answer} The mean of token vectors of {n_dimensions} dimensions{words} and a small head,
 frozen into a scikit-learn pipeline that needs no torch, written by sklearn-static
 {__version__}.
 

@@ -10,78 +10,103 @@ its scale, which becomes a weight of its tokens.
 from __future__ import annotations
 
 from numbers import Integral
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from .._utils.arrays import check_dimensions
 
-if TYPE_CHECKING:
-    from ..embedding import StaticEmbedding
-
-__all__ = ["Compressed", "compressed", "quantized"]
+__all__ = ["Compressed", "check_compression", "compressed", "quantized"]
 
 _DTYPES = ("float32", "float16", "int8")
 _CHUNK = 1024
 
 
 class Compressed(NamedTuple):
-    """A smaller embedding, and where its dimensions are in the larger one.
+    """The arrays of a smaller table, and where its dimensions are in the larger one.
 
     Attributes
     ----------
-    embedding : StaticEmbedding
+    vectors : ndarray of shape (n_rows, n_dimensions)
+    weights : ndarray of shape (n_tokens,), float32, or None
+    mapping : ndarray of shape (n_tokens,), int32, or None
     directions : ndarray of shape (n_dimensions_before, n_dimensions), float32, or None
         Orthonormal columns; None where the dimensions are as before.
     """
 
-    embedding: StaticEmbedding
+    vectors: np.ndarray
+    weights: np.ndarray | None
+    mapping: np.ndarray | None
     directions: np.ndarray | None
 
 
-def compressed(
-    embedding: StaticEmbedding,
-    texts: Any,
-    dtype: str | None,
-    dimensions: int | None,
-    min_df: int,
-) -> Compressed:
-    """`embedding` made smaller; see :meth:`StaticEmbedding.compress`."""
-    dtype = _checked_dtype(dtype, embedding)
+def check_compression(
+    vectors: np.ndarray, texts: Any, dtype: Any, dimensions: int | None, min_df: int
+) -> None:
+    """Check the parameters of :meth:`StaticEmbedding.compress`, before any work.
+
+    Parameters
+    ----------
+    vectors : ndarray of shape (n_rows, n_dimensions)
+        The table's.
+    texts, dtype, dimensions, min_df : object
+        As they were given.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If one of them is not as described there.
+    """
+    if dtype is not None and dtype not in _DTYPES:
+        raise ValueError(f"dtype is {dtype!r}, but one of {_DTYPES} was expected.")
     _check_min_df(min_df, texts)
-    vectors = _token_vectors(embedding)
+    if dimensions is not None:
+        check_dimensions(vectors, dimensions)
+
+
+def compressed(
+    vectors: np.ndarray,
+    dtype: str,
+    dimensions: int | None = None,
+    typical: np.ndarray | None = None,
+    document_frequencies: np.ndarray | None = None,
+    min_df: int = 1,
+) -> Compressed:
+    """A table made smaller.
+
+    Parameters
+    ----------
+    vectors : ndarray of shape (n_tokens, n_dimensions), float32
+        What each token adds to a text, its weight included.
+    dtype : {"float32", "float16", "int8"}
+    dimensions : int, default=None
+        How many to keep; None keeps all.
+    typical : ndarray of shape (n, n_dimensions), default=None
+        Embeddings whose main directions are kept; None takes `vectors`.
+    document_frequencies : ndarray of shape (n_tokens,), int, default=None
+        How many texts have each token; None leaves every token its row.
+    min_df : int, default=1
+        The document frequency from which a token keeps a row of its own.
+
+    Raises
+    ------
+    ValueError
+        If no token has as high a document frequency, or float16 cannot hold a value.
+    """
     directions, mapping, weights = None, None, None
     if dimensions is not None:
-        check_dimensions(embedding.vectors, dimensions)
-        typical = vectors if texts is None else embedding.encode(texts)
-        directions = _principal_directions(typical, dimensions)
+        directions = _principal_directions(
+            vectors if typical is None else typical, dimensions
+        )
         vectors = vectors @ directions
-    if texts is not None:
-        keep = _document_frequencies(embedding, texts) >= min_df
+    if document_frequencies is not None:
+        keep = document_frequencies >= min_df
         _check_kept(keep, min_df)
         vectors, mapping, weights = _shared_rows(vectors, keep)
     if dtype == "int8":
         vectors, scales = quantized(vectors)
-        weights = scales if mapping is None else weights * scales[mapping]
-    smaller = type(embedding)(
-        _cast(vectors, dtype),
-        embedding.tokenizer,
-        weights=weights,
-        mapping=mapping,
-        normalize=embedding.normalize,
-        max_length=embedding.max_length,
-        metadata=embedding.metadata,
-        convention=embedding.convention,
-    )
-    return Compressed(smaller, directions)
-
-
-def _checked_dtype(dtype: Any, embedding: StaticEmbedding) -> str:
-    if dtype is None:
-        return embedding.vectors.dtype.name
-    if dtype not in _DTYPES:
-        raise ValueError(f"dtype is {dtype!r}, but one of {_DTYPES} was expected.")
-    return str(np.dtype(dtype))
+        weights = scales if weights is None else weights * scales[mapping]
+    return Compressed(_cast(vectors, dtype), weights, mapping, directions)
 
 
 def _check_min_df(min_df: int, texts: Any) -> None:
@@ -93,30 +118,11 @@ def _check_min_df(min_df: int, texts: Any) -> None:
         raise ValueError(f"min_df is {min_df}, but there are no texts to count in.")
 
 
-def _token_vectors(embedding: StaticEmbedding) -> np.ndarray:
-    """What each token adds to a text, of shape (n_tokens, n_dimensions), float32."""
-    vectors = embedding.vectors.astype(np.float32)
-    if embedding.mapping is not None:
-        vectors = vectors[embedding.mapping]
-    if embedding.weights is not None:
-        vectors *= embedding.weights[:, None]
-    return vectors
-
-
 def _principal_directions(embeddings: np.ndarray, dimensions: int) -> np.ndarray:
     """The directions that keep most of `embeddings`, as columns."""
     wide = embeddings.astype(np.float64)
     _, directions = np.linalg.eigh(wide.T @ wide)
     return directions[:, : -dimensions - 1 : -1].astype(np.float32)
-
-
-def _document_frequencies(embedding: StaticEmbedding, texts: Any) -> np.ndarray:
-    """How many of `texts` have each token, of shape (n_tokens,)."""
-    bags = embedding.tokenize(texts)
-    n_tokens = embedding.n_tokens
-    text_of_token = np.repeat(np.arange(len(bags.lengths)), bags.lengths)
-    pairs = np.unique(text_of_token * n_tokens + bags.ids)
-    return np.bincount(pairs % n_tokens, minlength=n_tokens)
 
 
 def _check_kept(keep: np.ndarray, min_df: int) -> None:

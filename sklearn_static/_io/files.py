@@ -1,64 +1,75 @@
-"""The folder format, which is model2vec's: what is read is audited, and then used.
+"""The folder format, which is model2vec's: reading audits first and constructs after.
 
 A folder holds ``model.safetensors`` (``embeddings``, and perhaps ``weights`` and
 ``mapping``), ``tokenizer.json`` and ``config.json``; a pipeline's also
 ``head.safetensors`` and, in ``config.json``, a ``head_config``. What model2vec's
-format has no word for stands in ``config.json`` under the key ``sklearn_static``, with
-a format version. Increase :data:`FORMAT_VERSION` when an older reader would misread a
+format lacks is in ``config.json`` under the key ``sklearn_static``, with a format
+version. Increase :data:`FORMAT_VERSION` when an older reader would misread a
 folder, and keep reading the versions before.
 
-This module deals in bytes, arrays and dicts. What they mean is known to
-:mod:`sklearn_static.embedding` and :mod:`sklearn_static.pipeline`.
+This module deals in bytes, arrays and dicts; :mod:`sklearn_static._io.table` and
+:mod:`sklearn_static._io.pipeline` know what they mean.
 """
 
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
-from io import FileIO
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from safetensors import safe_open
 from safetensors.numpy import save as dump_tensors
 
 from .._tokens.parsing import TokenizerSource, parsed
-from .._utils.rust import failures_as
+from .._utils.errors import reraise_as
 from .._version import __version__
+from ..exceptions import ModelFormatError
 from .atomic import replace_files, standing_file
 
 __all__ = [
+    "FILES",
     "FORMAT_VERSION",
-    "ModelFormatError",
+    "LEGACY_HEAD",
+    "MODULES",
+    "NESTED",
+    "NORMALIZE_CONFIG",
+    "SETTINGS",
     "has_file",
+    "json_bytes",
+    "missing_files",
+    "own_entries",
     "read_config",
     "read_json",
     "read_tensors",
     "read_tokenizer",
-    "stamp",
     "tensor_bytes",
+    "with_versions",
     "write_folder",
 ]
 
 FORMAT_VERSION = 1
 """The version of our own entries in ``config.json``."""
 
-_DTYPES = {
-    "BOOL": "?",
-    "F16": "<f2",
-    "F32": "<f4",
-    "F64": "<f8",
-    "I8": "i1",
-    "I16": "<i2",
-    "I32": "<i4",
-    "I64": "<i8",
-    "U8": "u1",
-    "U16": "<u2",
-    "U32": "<u4",
-    "U64": "<u8",
-}
-_CACHE_LINE = 64
+MODULES = "modules.json"
+SETTINGS = "config_sentence_transformers.json"
+NESTED = "0_StaticEmbedding"
+NORMALIZE_CONFIG = "1_Normalize/config.json"
+LEGACY_HEAD = "pipeline.skops"
+
+# model2vec's, and then those of sentence-transformers from version 5 on and before.
+_REQUIRED = (
+    ("model.safetensors", "tokenizer.json", "config.json"),
+    ("model.safetensors", "tokenizer.json", MODULES, SETTINGS),
+    (f"{NESTED}/model.safetensors", f"{NESTED}/tokenizer.json", MODULES, SETTINGS),
+)
+_OPTIONAL = (NORMALIZE_CONFIG, "head.safetensors", LEGACY_HEAD, "README.md")
+
+FILES = (*dict.fromkeys(chain(*_REQUIRED)), *_OPTIONAL)
+"""Every file that may be read."""
+
 _KEY = "sklearn_static"
 _MAX_DEPTH = 100
 _OURS = {
@@ -67,15 +78,8 @@ _OURS = {
 }
 
 
-class ModelFormatError(ValueError):
-    """A model folder does not hold what it should.
-
-    The message names the file, what was found and what was expected.
-    """
-
-
 def read_config(folder: Path) -> dict[str, Any]:
-    """The audited contents of ``config.json``, whose own entries are under our key.
+    """The contents of ``config.json``, with its format version checked.
 
     Raises
     ------
@@ -130,6 +134,14 @@ def has_file(folder: Path, name: str) -> bool:
     return standing_file(folder, name).is_file()
 
 
+def missing_files(folder: Path) -> list[str]:
+    """The files that `folder` lacks of the format that it is nearest to."""
+    lacking = [
+        [name for name in names if not (folder / name).is_file()] for names in _REQUIRED
+    ]
+    return min(lacking, key=len)
+
+
 def _is_deeper_than(n_levels: int, value: Any) -> bool:
     """Whether lists and dicts in `value` are nested more than `n_levels` deep."""
     level = [value]
@@ -145,19 +157,19 @@ def _is_deeper_than(n_levels: int, value: Any) -> bool:
     return bool(level)
 
 
-def stamp(config: Mapping[str, Any], **own: Any) -> dict[str, Any]:
-    """`config` with our versions, and the entries `own`, under our key."""
+def with_versions(config: Mapping[str, Any], **own: Any) -> dict[str, Any]:
+    """`config` with the format and package version and the entries `own` added."""
     versions = {"format_version": FORMAT_VERSION, "version": __version__}
     return {**config, _KEY: {**versions, **own_entries(config), **own}}
 
 
 def own_entries(config: Mapping[str, Any]) -> dict[str, Any]:
-    """What stands under our key in a `config` that was read."""
+    """Our own entries in a `config` that was read."""
     return dict(config.get(_KEY, {}))
 
 
 def read_tensors(folder: Path, name: str) -> dict[str, np.ndarray]:
-    """All tensors of one safetensors file, by name.
+    """All tensors of one safetensors file, by name; they cannot be made writeable.
 
     Raises
     ------
@@ -166,49 +178,17 @@ def read_tensors(folder: Path, name: str) -> dict[str, np.ndarray]:
     """
     path = _existing(folder, name)
     message = f"{path} is not a safetensors file of numpy dtypes"
-    with path.open("rb", buffering=0) as file, failures_as(ModelFormatError, message):
-        return _tensors_in(file)
+    with reraise_as(ModelFormatError, message), safe_open(path, "numpy") as file:
+        # These are copies: a file that stayed mapped would end the process when
+        # another program cuts it short.
+        keys = file.keys()
+        return {key: _read_only(file.get_tensor(key)) for key in keys}
 
 
-def _tensors_in(file: FileIO) -> dict[str, np.ndarray]:
-    """The tensors of a safetensors file, as views of one array.
-
-    The safetensors library holds a file twice to read it, as bytes and as tensors, or
-    maps it, and a file that another program then cuts short ends the process.
-    """
-    n_bytes = os.fstat(file.fileno()).st_size
-    start = 8 + int.from_bytes(file.read(8), "little")
-    if start > n_bytes:
-        raise ValueError(f"its header ends at byte {start} of {n_bytes}")
-    header, data = json.loads(file.read(start - 8)), _read(file, n_bytes - start)
-    header.pop("__metadata__", None)
-    tensors, end = {}, 0
-    for name, entry in sorted(header.items(), key=lambda x: x[1]["data_offsets"]):
-        first, last = entry["data_offsets"]
-        tensor = data[first:last].view(_DTYPES[entry["dtype"]]).reshape(entry["shape"])
-        if first != end or [*tensor.shape] != entry["shape"]:
-            raise ValueError(f"{name!r} is not where it should be, or not so large")
-        tensors[name] = np.require(tensor, requirements=["ALIGNED"])
-        end = last
-    if end != len(data):
-        raise ValueError(f"the tensors end at {end}, but the data at {len(data)}")
-    return tensors
-
-
-def _read(file: FileIO, n_bytes: int) -> np.ndarray:
-    """The next bytes of a file, read-only, from the start of a line of cache on.
-
-    numpy lets large arrays start 16 bytes after that of a page, to where Linux copies
-    at a quarter of the speed.
-    """
-    memory = np.empty(n_bytes + _CACHE_LINE, np.uint8)
-    start = -memory.ctypes.data % _CACHE_LINE
-    left = memory[start : start + n_bytes]
-    # The kernel gives 2 GB at a time.
-    while n_read := file.readinto(left.data):
-        left = left[n_read:]
-    memory.flags.writeable = False
-    return memory[start : start + n_bytes - len(left)]
+def _read_only(tensor: np.ndarray) -> np.ndarray:
+    # Through a view, not by a flag, which could be set again: embeddings share what
+    # nobody can write to, and copy the rest.
+    return np.asarray(tensor.data.toreadonly())
 
 
 def read_tokenizer(folder: Path) -> TokenizerSource:
@@ -222,7 +202,7 @@ def read_tokenizer(folder: Path) -> TokenizerSource:
     path = _existing(folder, "tokenizer.json")
     content = path.read_bytes()
     message = f"{path} is no tokenizer of the tokenizers library"
-    with failures_as(ModelFormatError, message):
+    with reraise_as(ModelFormatError, message):
         return parsed(content.decode())
 
 

@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from .card import name_repository
-from .layouts import FILES, missing_files
+from .files import FILES, missing_files
 
 __all__ = ["push_folder", "resolve_folder"]
 

@@ -19,8 +19,8 @@ from sklearn.base import is_classifier
 from sklearn.exceptions import InconsistentVersionWarning
 from sklearn.pipeline import Pipeline
 
-from .files import ModelFormatError
-from .layouts import LEGACY_HEAD
+from ..exceptions import ModelFormatError
+from .files import LEGACY_HEAD
 
 __all__ = ["read_legacy_head"]
 

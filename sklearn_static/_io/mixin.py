@@ -1,4 +1,4 @@
-"""What can be written as a model folder can be saved, and pushed to the Hub."""
+"""Saving a model as a folder, and pushing that to the Hub."""
 
 from __future__ import annotations
 

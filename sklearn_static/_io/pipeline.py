@@ -8,21 +8,21 @@ from typing import Any
 
 import numpy as np
 
-from .._layers.bounds import Rows, check_head
+from .._layers.bounds import Rows
 from .._layers.format import (
+    as_mlp,
     build_head,
     build_labels,
     build_mlp,
     describe_head,
     mlp_tensors,
+    of_mlp,
 )
-from .._lexical.weights import WordVotes
-from .._utils.arrays import reach
-from ..embedding import StaticEmbedding
+from .._lexical.weights import WordWeights
+from ..exceptions import ModelFormatError
 from ..head import StaticHeadClassifier, StaticHeadRegressor
 from . import files as persistence
-from .files import ModelFormatError
-from .layouts import LEGACY_HEAD
+from .files import LEGACY_HEAD
 from .legacy_head import read_legacy_head
 
 __all__ = [
@@ -51,14 +51,14 @@ FrozenHead = StaticHeadClassifier | StaticHeadRegressor
 
 
 def stored_head(
-    head: FrozenHead, votes: WordVotes | None
+    head: FrozenHead, word_weights: WordWeights | None
 ) -> tuple[dict[str, Any], dict[str, Any], dict[str, np.ndarray]]:
     """A head as files have it.
 
     Parameters
     ----------
     head : StaticHeadClassifier or StaticHeadRegressor
-    votes : WordVotes or None
+    word_weights : WordWeights or None
 
     Returns
     -------
@@ -82,17 +82,22 @@ def stored_head(
         if head.multilabel:
             own |= {k: getattr(head, k) for k in _MULTILABEL_SETTINGS}
     linear = head.head.mlp_layers()
-    if linear is not None and votes is None:
+    if linear is None and word_weights is None:
+        linear = as_mlp(head.head)
+        if linear is not None:
+            own["linear_units"] = linear[0].n_inputs
+    if linear is not None and word_weights is None:
         n_layers, tensors = len(linear), mlp_tensors(linear)
     else:
-        # model2vec knows no such head, nor votes, and refuses an activation that it
-        # does not know.
+        # model2vec knows no such head, nor word weights, and refuses an activation that
+        # it does not know.
         own |= {"activation": activation}
         own["layers"], tensors = describe_head(head.head)
         n_layers, activation = 0, _OWN_HEAD
-    if votes is not None:
+    if word_weights is not None:
+        # The format of folders says "votes" for word weights, here and in the tensors.
         own["votes"] = True
-        tensors = {**tensors, **votes.tensors()}
+        tensors = {**tensors, **word_weights.tensors()}
     head_config = {"n_layers": n_layers, "activation": activation, "classes": classes}
     return head_config, own, tensors
 
@@ -109,19 +114,18 @@ def _plain_labels(classes: np.ndarray) -> list[Any]:
     return labels
 
 
-def _rows_of(embedding: StaticEmbedding, votes: WordVotes | None) -> Rows:
-    """What a head can rely on of embeddings, and of votes after them."""
-    rows = Rows(embedding.n_dimensions, 1.0)
-    if not embedding.normalize:
-        rows = rows._replace(reach=reach(embedding.vectors, embedding.weights))
-    if votes is None:
+def _beside(rows: Rows, word_weights: WordWeights | None) -> Rows:
+    """The rows that a head gets: embeddings, and word scores after them."""
+    if word_weights is None:
         return rows
-    return Rows(rows.width + votes.n_outputs, max(rows.reach, votes.reach))
+    return Rows(
+        rows.width + word_weights.n_outputs, max(rows.bound, word_weights.bound)
+    )
 
 
 def read_head(
-    folder: Path, config: dict[str, Any], embedding: StaticEmbedding
-) -> tuple[WordVotes | None, FrozenHead]:
+    folder: Path, config: dict[str, Any], embeddings: Rows
+) -> tuple[WordWeights | None, FrozenHead]:
     """What :func:`stored_head` was given, or a head that model2vec wrote.
 
     Parameters
@@ -129,8 +133,8 @@ def read_head(
     folder : Path
     config : dict
         The contents of its ``config.json``.
-    embedding : StaticEmbedding
-        What the head has to fit.
+    embeddings : Rows
+        The width and the bound of the embeddings that the head has to fit.
 
     Raises
     ------
@@ -141,19 +145,21 @@ def read_head(
     own = persistence.own_entries(config)
     activation = head_config.get("activation")
     try:
-        votes, tensors = _read_votes(own, tensors)
+        word_weights, tensors = _read_word_weights(own, tensors)
         if activation == _OWN_HEAD:
             activation = own.get("activation")
             head = build_head(own.get("layers"), tensors)
         else:
             head = build_mlp(head_config.get("n_layers"), tensors)
-        n_outputs = check_head(head, _rows_of(embedding, votes))
+            if "linear_units" in own:
+                head = of_mlp(head.mlp_layers() or [], own["linear_units"])
+        n_outputs = head.bounded(_beside(embeddings, word_weights)).width
     except ValueError as error:
         raise ModelFormatError(
             f"{source} does not fit {folder / 'config.json'}: {error}"
         ) from error
     if activation == "identity":
-        return votes, StaticHeadRegressor(head)
+        return word_weights, StaticHeadRegressor(head)
     if activation not in ("softmax", "sigmoid"):
         raise ModelFormatError(
             f"{path} has the head activation {activation!r}, but 'softmax', 'sigmoid' "
@@ -167,17 +173,19 @@ def read_head(
         )
     settings = read_settings(path, own, _MULTILABEL_SETTINGS)
     multilabel = activation == "sigmoid"
-    return votes, StaticHeadClassifier(head, classes, multilabel=multilabel, **settings)
+    return word_weights, StaticHeadClassifier(
+        head, classes, multilabel=multilabel, **settings
+    )
 
 
-def _read_votes(
+def _read_word_weights(
     own: dict[str, Any], tensors: dict[str, np.ndarray]
-) -> tuple[WordVotes | None, dict[str, np.ndarray]]:
-    """The votes, where our entries say that there are any, and the other tensors."""
+) -> tuple[WordWeights | None, dict[str, np.ndarray]]:
+    """The word weights, where our entries say there are any, and the other tensors."""
     if own.get("votes") is not True:
         return None, tensors
     others = {k: v for k, v in tensors.items() if not k.startswith("votes.")}
-    return WordVotes.of_tensors(tensors), others
+    return WordWeights.of_tensors(tensors), others
 
 
 def _head_parts(

@@ -1,4 +1,4 @@
-"""sentence-transformers' StaticEmbedding folders: which modules, and their table.
+"""Folders of sentence-transformers' StaticEmbedding.
 
 Such a folder has a ``modules.json`` that lists the modules of a model and where their
 files are: beside it or, from versions before 5, in ``0_StaticEmbedding``. model2vec's
@@ -14,9 +14,9 @@ import numpy as np
 from tokenizers import Tokenizer
 
 from .._utils.arrays import leading
+from ..exceptions import ModelFormatError
 from . import files as persistence
-from .files import ModelFormatError
-from .layouts import MODULES, NESTED, NORMALIZE_CONFIG, SETTINGS
+from .files import MODULES, NESTED, NORMALIZE_CONFIG, SETTINGS
 
 __all__ = [
     "MODULE_TENSOR",
@@ -30,7 +30,7 @@ MODULE_TENSOR = "embedding.weight"
 
 
 class Modules(NamedTuple):
-    """What a ``modules.json`` says.
+    """The contents of a ``modules.json``.
 
     Attributes
     ----------
@@ -45,7 +45,7 @@ class Modules(NamedTuple):
 
 
 def read_modules(folder: Path) -> Modules | None:
-    """What ``modules.json`` says; None where there is no such file.
+    """The contents of ``modules.json``; None where there is no such file.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""A table as a model folder: what of it stands in which file, under which name."""
+"""Embedding tables as model folders: which file holds what, under which name."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from tokenizers import Tokenizer
 from .._tokens.parsing import TokenizerSource
 from .._tokens.tokenizer import Convention, copied
 from .._utils.arrays import leading
+from ..exceptions import ModelFormatError
 from . import files as persistence
 from .card import embedding_card
-from .files import ModelFormatError
 from .sentence_transformers import (
     MODULE_TENSOR,
     Modules,
@@ -37,9 +37,9 @@ _STATED_ELSEWHERE = {
 
 
 class StoredTable(NamedTuple):
-    """What a model folder says of a table; see :class:`StaticEmbedding`.
+    """The arrays and settings of a :class:`StaticEmbedding`, as a folder holds them.
 
-    The arrays and settings of one that was read are not checked.
+    :func:`read_table` does not check whether they fit each other.
     """
 
     vectors: np.ndarray
@@ -57,7 +57,7 @@ class StoredTable(NamedTuple):
         max_length: int | Literal["auto"] | None,
         dimensions: int | None,
     ) -> StoredTable:
-        """The same with other settings, where they are not None or "auto"."""
+        """A copy with other settings, where these are not None or "auto"."""
         if dimensions is None:
             vectors = self.vectors
         else:
@@ -69,7 +69,7 @@ class StoredTable(NamedTuple):
         )
 
     def config(self) -> dict[str, Any]:
-        """The contents of ``config.json``, without our versions."""
+        """The contents of ``config.json``, without format and package version."""
         config = {
             **_KIND,
             **self.metadata,
@@ -97,16 +97,17 @@ class StoredTable(NamedTuple):
             modules.append(_module(1, "1_Normalize", "Normalize"))
         n_tokens = len(self.vectors if self.mapping is None else self.mapping)
         card = embedding_card(n_tokens, self.vectors.shape[1])
+        config = persistence.with_versions(self.config())
         return {
             _TABLE_FILE: persistence.tensor_bytes(present),
             "tokenizer.json": self._stored_tokenizer().to_str().encode(),
-            "config.json": persistence.json_bytes(persistence.stamp(self.config())),
+            "config.json": persistence.json_bytes(config),
             "modules.json": persistence.json_bytes(modules),
             "README.md": card.encode(),
         }
 
     def _stored_tokenizer(self) -> Tokenizer:
-        """The tokenizer, which to sentence-transformers also says where to cut."""
+        """The tokenizer; for sentence-transformers, it truncates to `max_length`."""
         if self.convention == "model2vec" or self.max_length is None:
             return self.tokenizer.whole
         tokenizer = copied(self.tokenizer.whole)
@@ -115,7 +116,7 @@ class StoredTable(NamedTuple):
 
 
 def read_table(folder: Path) -> StoredTable:
-    """What a folder of model2vec or of sentence-transformers says of its table.
+    """The table in a folder of model2vec or of sentence-transformers.
 
     Raises
     ------
@@ -174,7 +175,7 @@ def _of_static_module(
 
 
 def further_entries(config: Mapping[str, Any] | None) -> dict[str, Any]:
-    """A deep copy of the entries of a config that nothing else in the table says.
+    """A deep copy of the entries of a config that repeat nothing else in the table.
 
     Raises
     ------

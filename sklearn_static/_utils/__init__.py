@@ -1,1 +1,1 @@
-"""Small tools that every part may use; nothing here imports from the other parts."""
+"""Small tools for every wing, of which this one imports none."""

@@ -1,4 +1,4 @@
-"""Arrays that stay as they are, and whether those of a table fit each other."""
+"""Read-only arrays, and checks that the arrays of a table fit each other."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ import numpy as np
 
 __all__ = [
     "LARGEST",
+    "bound",
     "check_dimensions",
     "check_fit",
     "frozen",
     "frozen_or_none",
     "leading",
-    "reach",
 ]
 
 LARGEST = 1e15
-"""What a value of a table, times its weight, may be."""
+"""The largest absolute value of a table's vector, times its weight."""
 
 
 def frozen(
@@ -31,7 +31,7 @@ def frozen(
     ----------
     values : array-like of numbers
     name : str
-        What error messages call them.
+        What error messages call the values.
     dtypes : tuple of type
         If the first is an integer, so must the values be.
     copy : bool, default=True
@@ -75,7 +75,8 @@ def _is_constant(array: np.ndarray) -> bool:
         if base.flags.writeable:
             return False
         base = base.base
-    return base is None or isinstance(base, bytes)
+    is_read_only_view = isinstance(base, memoryview) and base.readonly
+    return base is None or isinstance(base, bytes) or is_read_only_view
 
 
 def leading(vectors: np.ndarray, dimensions: int) -> np.ndarray:
@@ -157,7 +158,7 @@ def check_fit(
                 f"mapping holds row {low if low < 0 else high}, but vectors has "
                 f"{len(vectors)} rows."
             )
-    greatest = reach(vectors, weights)
+    greatest = bound(vectors, weights)
     if not isfinite(greatest):
         _refuse_infinite(vectors, "vectors")
         _refuse_infinite(weights, "weights")
@@ -168,17 +169,18 @@ def check_fit(
         )
 
 
-def reach(vectors: np.ndarray, weights: np.ndarray | None) -> float:
-    """A bound on the absolute values of `vectors`, times `weights` if any.
+def bound(vectors: np.ndarray, weights: np.ndarray | None) -> float:
+    """An upper bound on the absolute values of `vectors`, times `weights` if any.
 
-    It is finite if all of them are.
+    It is finite if and only if all of them are.
     """
     return _greatest(vectors) * (1.0 if weights is None else _greatest(weights))
 
 
 def _greatest(values: np.ndarray) -> float:
-    # Of each kind, what is found without an array as large as `values`: a NaN is the
-    # greatest and the least, and survives the sum as does an infinity.
+    # Without a temporary array as large as `values`. numpy's max and min of values with
+    # a NaN are NaN, and a sum of values with a NaN or an infinity is not finite. For
+    # dtypes of few bits, the largest value that the dtype has is a bound.
     if values.dtype == np.float32:
         return float(max(values.max(initial=0), -values.min(initial=0)))
     if values.dtype.kind != "f":

@@ -2,28 +2,35 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from sklearn.utils._param_validation import Interval, Options, StrOptions
+from sklearn.base import _fit_context
+from sklearn.utils._param_validation import (
+    Interval,
+    Options,
+    RealNotInt,
+    StrOptions,
+)
 from sklearn.utils.validation import _check_sample_weight as check_sample_weight
 
 try:
-    from sklearn.callback import CallbackSupportMixin, with_callbacks
+    from sklearn.callback import CallbackSupportMixin
 except ImportError:  # scikit-learn before 1.9 has no callbacks
 
     class CallbackSupportMixin:  # type: ignore[no-redef]
         """Stands in where scikit-learn has no callbacks."""
-
-    def with_callbacks(method: Any) -> Any:
-        """Leave a method as it is."""
-        return method
 
 
 __all__ = [
     "CallbackSupportMixin",
     "Interval",
     "Options",
+    "RealNotInt",
     "StrOptions",
     "check_sample_weight",
-    "with_callbacks",
+    "fit_context",
 ]
+
+fit_context = _fit_context(prefer_skip_nested_validation=True)
+"""Decorates ``fit`` and ``partial_fit``: checks parameters, and ends callbacks.
+
+Unless scikit-learn's setting ``skip_parameter_validation`` says not to check.
+"""

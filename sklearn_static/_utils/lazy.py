@@ -11,9 +11,9 @@ __all__ = ["lazy"]
 def lazy(compute: Callable[[Any], Any]) -> Any:
     """A property that calls `compute` once and keeps the value in the instance.
 
-    :func:`functools.cached_property` holds a lock meanwhile, up to Python 3.11, which
-    instances share and a process forked at that moment would wait for forever. Here two
-    threads may compute the same value at once, and either is kept.
+    Two threads may compute the same value at once; either is kept. Up to Python 3.11,
+    :func:`functools.cached_property` holds a lock while it computes, which a process
+    that is forked meanwhile would wait for forever.
     """
     name = compute.__name__
 

@@ -1,4 +1,4 @@
-"""Which version wrote a pickle, said when another one opens it.
+"""Pickles that say which version wrote them, and what other versions make of them.
 
 Increase :data:`PICKLE_FORMAT` when what an older version reads from a pickle would be
 wrong. What only differs is left to the warning.
@@ -10,78 +10,56 @@ import warnings
 from collections.abc import Mapping
 from typing import Any
 
-from sklearn.exceptions import InconsistentVersionWarning
-
-from .._io.files import ModelFormatError
 from .._version import __version__
+from ..exceptions import ModelFormatError, VersionSkewWarning
+from .old_pickles import OLD_PICKLE, OLDEST_FORMAT
 
-__all__ = ["PICKLE_FORMAT", "StampedMixin", "VersionSkewWarning", "checked", "stamped"]
+__all__ = ["PICKLE_FORMAT", "VersionedPickleMixin", "with_version", "without_version"]
 
-PICKLE_FORMAT = 1
+PICKLE_FORMAT = 2
 """The version of what stands in pickles."""
 
 _KEY = "_sklearn_static"
 
 
-class VersionSkewWarning(InconsistentVersionWarning):
-    """A pickle was opened by another version of the package than wrote it.
-
-    Parameters
-    ----------
-    estimator_name : str
-        The class.
-    current_version : str
-        The version that opened the pickle.
-    original_version : str
-        The version that wrote it.
-    """
-
-    def __init__(
-        self, *, estimator_name: str, current_version: str, original_version: str
-    ) -> None:
-        self.estimator_name = estimator_name
-        self.current_version = current_version
-        self.original_version = original_version
-
-    def __str__(self) -> str:
-        return (
-            f"A {self.estimator_name} was pickled by sklearn-static "
-            f"{self.original_version} and is opened by {self.current_version}, which "
-            "may break it or change what it predicts. Open it with the version that "
-            "wrote it, or train it again. What is to be kept from version to version "
-            "is better saved as a folder: to_pipeline().save_pretrained(folder)."
-        )
-
-
-class StampedMixin:
+class VersionedPickleMixin:
     """Pickles of a class that say which version wrote them."""
 
     def __getstate__(self) -> dict[str, Any]:
-        return stamped(super().__getstate__())  # type: ignore[arg-type]
+        return with_version(super().__getstate__())  # type: ignore[arg-type]
 
     def __setstate__(self, state: Mapping[str, Any]) -> None:
-        vars(self).update(checked(state, type(self).__name__))
+        vars(self).update(without_version(state, type(self).__name__))
 
 
-def stamped(state: Mapping[str, Any]) -> dict[str, Any]:
-    """The `state` of an object with the versions that write it."""
+def with_version(state: Mapping[str, Any]) -> dict[str, Any]:
+    """The `state` of an object, and the versions of its format and of the package."""
     return {**state, _KEY: {"format": PICKLE_FORMAT, "version": __version__}}
 
 
-def checked(state: Mapping[str, Any], name: str) -> dict[str, Any]:
-    """The state that :func:`stamped` was given, of an object of the class `name`.
+def without_version(state: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """The state that :func:`with_version` was given, once its versions are checked.
+
+    Parameters
+    ----------
+    state : mapping of str to object
+        What :func:`with_version` returned.
+    name : str
+        The object's class, for messages.
 
     Raises
     ------
     ModelFormatError
-        If its format is newer than this version's.
+        If its format is newer than this version's, or that of 0.1 or before.
 
     Warns
     -----
     VersionSkewWarning
-        If another version has written it.
+        If another version wrote it.
     """
     versions = state.get(_KEY, {"format": 0, "version": "before 0.1.0"})
+    if versions["format"] < OLDEST_FORMAT:
+        raise ModelFormatError(OLD_PICKLE)
     if versions["format"] > PICKLE_FORMAT:
         raise ModelFormatError(
             f"The {name} was pickled by sklearn-static {versions['version']} in format "

@@ -1,4 +1,4 @@
-"""Progress bars, for who asks for them."""
+"""Progress bars, which need tqdm only where they are shown."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _Item = TypeVar("_Item")
 
 
 def shown(items: Sequence[_Item], name: str, *, show: bool) -> Iterable[_Item]:
-    """The items; `show` draws a bar called `name` while they are gone through."""
+    """The items; with `show`, iterating over them draws a bar called `name`."""
     if not show:
         return items
     from tqdm.auto import tqdm
@@ -23,7 +23,7 @@ def shown(items: Sequence[_Item], name: str, *, show: bool) -> Iterable[_Item]:
 
 @contextmanager
 def counter(name: str, *, show: bool) -> Iterator[Callable[[int, int], None]]:
-    """What takes how many steps are done, of how many; `show` draws a bar of them."""
+    """A callback ``(n_done, n_steps)``, which draws a progress bar if `show`."""
     if not show:
         yield lambda n_done, n_steps: None
         return
@@ -31,8 +31,8 @@ def counter(name: str, *, show: bool) -> Iterator[Callable[[int, int], None]]:
 
     with tqdm(desc=name) as bar:
 
-        def told(n_done: int, n_steps: int) -> None:
+        def update(n_done: int, n_steps: int) -> None:
             bar.total = n_steps
             bar.update(n_done - bar.n)
 
-        yield told
+        yield update

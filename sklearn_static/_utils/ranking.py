@@ -1,4 +1,4 @@
-"""The best of many, by name."""
+"""Names ranked by value."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The one seam through which texts enter: whatever holds them becomes a list of str."""
+"""Input validation: any container of texts becomes a list of str."""
 
 from __future__ import annotations
 
@@ -9,7 +9,13 @@ from typing import Any, Literal
 import numpy as np
 from scipy.sparse import issparse
 
-__all__ = ["HandleMissing", "check_embeddings", "check_texts"]
+__all__ = [
+    "HandleMissing",
+    "check_column_name",
+    "check_embeddings",
+    "check_texts",
+    "column_seen",
+]
 
 HandleMissing = Literal["error", "empty"]
 
@@ -48,6 +54,53 @@ def check_texts(X: Any, *, handle_missing: HandleMissing = "error") -> list[str]
     if set(map(type, texts)) <= {str}:
         return texts
     return [_as_str(text, i, handle_missing) for i, text in enumerate(texts)]
+
+
+def check_column_name(estimator: Any, X: Any) -> None:
+    """Compare the name of the column of texts with the one seen in ``fit``.
+
+    As scikit-learn does with the columns of a table. Only frames have a column name;
+    lists, arrays and Series go with whatever was seen in ``fit``.
+
+    Parameters
+    ----------
+    estimator : estimator
+        With ``feature_names_in_``, if it was fitted with a frame.
+    X : list, tuple, array, Series or one-column frame of str
+        As :func:`check_texts` has accepted it.
+
+    Raises
+    ------
+    ValueError
+        If the column had another name in ``fit``.
+    """
+    name = _column_name(X)
+    known = getattr(estimator, "feature_names_in_", None)
+    if name is not None and known is not None and known[0] != name:
+        raise ValueError(
+            f"The column of texts is named {name!r}, but {known[0]!r} was seen in fit. "
+            "Rename it, or select the column that was meant."
+        )
+
+
+def column_seen(X: Any) -> dict[str, Any]:
+    """What an estimator remembers of the column of texts in ``fit``.
+
+    Returns
+    -------
+    attributes : dict
+        ``n_features_in_`` and, of a frame, ``feature_names_in_``, an ndarray of shape
+        (1,), object.
+    """
+    name = _column_name(X)
+    names = {} if name is None else {"feature_names_in_": np.array([name], object)}
+    return {"n_features_in_": 1, **names}
+
+
+def _column_name(X: Any) -> str | None:
+    """The name of the one column of a frame; None without a name that is a str."""
+    columns = list(X.columns) if hasattr(X, "columns") else []
+    return columns[0] if len(columns) == 1 and isinstance(columns[0], str) else None
 
 
 def _as_list(X: Any) -> list[Any]:
@@ -138,12 +191,22 @@ def check_embeddings(X: Any) -> np.ndarray:
     Raises
     ------
     ValueError
-        If it is not two-dimensional.
+        If it is not two-dimensional, or complex.
+    TypeError
+        If it is sparse.
     """
-    array = np.asarray(X, np.float32)
+    if issparse(X):
+        raise TypeError(
+            "X is sparse, but a dense array of embeddings was expected: X.toarray()."
+        )
+    array = np.asarray(X)
+    if array.dtype.kind == "c":
+        raise ValueError("Complex data not supported: X holds complex numbers.")
+    array = array.astype(np.float32, copy=False)
     if array.ndim != 2:
         raise ValueError(
             f"X has shape {array.shape}, but embeddings of shape (n_texts, "
-            "n_dimensions) were expected."
+            "n_dimensions) were expected. Reshape your data, with X.reshape(1, -1) if "
+            "it is a single text's."
         )
     return array

@@ -3,9 +3,13 @@
 import copy
 import pickle
 import re
+import subprocess
+import sys
 import warnings
+from pathlib import Path
 
 import joblib
+import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 from sklearn.exceptions import InconsistentVersionWarning
@@ -15,12 +19,15 @@ from sklearn_static import (
     ModelFormatError,
     StaticClassifier,
     StaticEmbeddingTransformer,
+    StaticLinearClassifier,
+    StaticLinearRegressor,
     StaticRegressor,
     VersionSkewWarning,
     __version__,
 )
-from sklearn_static._utils import pickling as _stamps
+from sklearn_static._utils import pickling as pickling
 
+GOLDEN = sorted(Path(__file__).parent.glob("golden/version-0.1/*.pickle"))
 TEXTS, LABELS = toy_texts(20)
 KINDS = {
     "StaticEmbedding": toy_embedding,
@@ -28,6 +35,8 @@ KINDS = {
     "StaticHeadClassifier": lambda: frozen_pipeline(toy_embedding()).steps[1][1],
     "StaticPipeline": lambda: frozen_pipeline(toy_embedding()),
     "StaticClassifier": StaticClassifier,
+    "StaticLinearClassifier": StaticLinearClassifier,
+    "StaticLinearRegressor": StaticLinearRegressor,
     "StaticRegressor": StaticRegressor,
 }
 
@@ -41,7 +50,7 @@ def pickled_by(monkeypatch, obj, **versions):
     """The pickle that another version of the package makes of `obj`."""
     with monkeypatch.context() as patch:
         for name, value in versions.items():
-            patch.setattr(_stamps, name, value)
+            patch.setattr(pickling, name, value)
         return pickle.dumps(obj)
 
 
@@ -66,12 +75,47 @@ def test_pickles_of_other_versions_are_opened_with_a_warning(
     assert any(message.startswith(f"{expected} {__version__}") for message in messages)
 
 
-def test_a_pickle_without_a_stamp_is_of_an_older_version(kind):
+@pytest.mark.parametrize("versions", [{}, {"format": 1, "version": "0.1.0"}])
+def test_states_of_old_formats_are_refused(kind, versions):
     obj = KINDS[kind]()
     state = {k: v for k, v in obj.__getstate__().items() if k != "_sklearn_static"}
+    if versions:
+        state["_sklearn_static"] = versions
     opened = type(obj).__new__(type(obj))
-    with pytest.warns(VersionSkewWarning, match=r"before 0\.1\.0"):
+    with pytest.raises(ModelFormatError, match="the way through a folder"):
         opened.__setstate__(state)
+
+
+def named(path):
+    return pytest.param(path, id=path.stem)
+
+
+@pytest.mark.parametrize("path", [*map(named, GOLDEN)])
+def test_pickles_of_version_0_1_end_with_the_way_through_a_folder(path):
+    with pytest.raises(ModelFormatError) as caught:
+        pickle.loads(path.read_bytes())
+    message = str(caught.value)
+    assert "pickled by sklearn-static 0.1" in message
+    assert "to_pipeline().save_pretrained(folder)" in message
+    assert "StaticPipeline.from_pretrained(folder)" in message
+
+
+def test_pickles_of_version_0_1_are_there():
+    assert len(GOLDEN) == 6
+
+
+@pytest.mark.parametrize("path", [*map(named, GOLDEN)])
+def test_a_process_that_only_opens_a_pickle_of_version_0_1_is_told(path):
+    code = "import pickle, sys; pickle.load(open(sys.argv[1], 'rb'))"
+    command = [sys.executable, "-c", code, str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "ModelFormatError: This was pickled by sklearn-static 0.1" in done.stderr
+
+
+def test_stand_ins_for_old_classes_do_not_disturb_pickles_of_functions():
+    # A ufunc says not where it lives, and pickle looks into every module for it.
+    assert pickle.loads(pickle.dumps(np.add)) is np.add
 
 
 def test_pickles_of_a_newer_format_are_refused(monkeypatch, kind):
@@ -102,11 +146,11 @@ def test_a_fitted_model_of_another_version_still_predicts(monkeypatch, tmp_path)
     fitted = StaticClassifier(toy_embedding(), max_epochs=2, random_state=0)
     fitted.fit(TEXTS, LABELS)
     with monkeypatch.context() as patch:
-        patch.setattr(_stamps, "__version__", "0.0.9")
+        patch.setattr(pickling, "__version__", "0.0.9")
         joblib.dump(fitted, tmp_path / "model.joblib")
     with pytest.warns(VersionSkewWarning) as caught:
         opened = joblib.load(tmp_path / "model.joblib")
-    assert {w.message.estimator_name for w in caught} == {
+    assert {w.message.estimator_name for w in caught} >= {
         "StaticClassifier",
         "StaticEmbedding",
         "StaticHeadClassifier",

@@ -12,7 +12,7 @@ from tokenizers import (
     processors,
 )
 
-from sklearn_static import StaticEmbedding, StaticPipeline
+from sklearn_static import StaticEmbedding, StaticEmbeddingTransformer, StaticPipeline
 from sklearn_static._io.files import json_bytes, tensor_bytes
 from sklearn_static._layers.layers import (
     ACTIVATIONS,
@@ -26,10 +26,9 @@ from sklearn_static._layers.layers import (
     Scale,
     mlp,
 )
-from sklearn_static._lexical.vocabulary import learn
-from sklearn_static._lexical.weights import WordVotes, idf_of
+from sklearn_static._lexical.vocabulary import fit_vocabulary
+from sklearn_static._lexical.weights import WordWeights, idf_of
 from sklearn_static.head import StaticHeadClassifier, StaticHeadRegressor
-from sklearn_static.votes import frozen_transformer
 
 N_DIMENSIONS = 4
 PIECES = ["a", "b", "c", "ab", "bc", "é", "中", "1", "-", "fox"]
@@ -149,16 +148,16 @@ HEADS = {
 }
 
 
-def _votes(embedding: StaticEmbedding) -> WordVotes:
+def _votes(embedding: StaticEmbedding) -> WordWeights:
     texts = ["fox ab cc", "ab cc fox", "fox ab", "bc"]
-    lexicon, df = learn(embedding.words(embedding.tokenize(texts)), 100)
-    return WordVotes(lexicon, idf_of(df, len(texts)), _random(len(lexicon), 3))
+    vocabulary, df = fit_vocabulary(embedding.words(embedding.tokenize(texts)), 100)
+    return WordWeights(vocabulary, idf_of(df, len(texts)), _random(len(vocabulary), 3))
 
 
 def _files(table: str, head: str) -> dict[str, bytes]:
     embedding = TABLES[table]
-    votes = _votes(embedding) if head == "votes" else None
-    transformer = frozen_transformer(embedding, votes, {})
+    word_weights = _votes(embedding) if head == "votes" else None
+    transformer = StaticEmbeddingTransformer(embedding, word_weights=word_weights)
     steps = [("embedding", transformer), ("head", HEADS[head])]
     return StaticPipeline(steps).to_files()
 

@@ -21,7 +21,7 @@ from tokenizers import Tokenizer
 
 from sklearn_static._io.files import tensor_bytes
 from sklearn_static._tokens.tokenizer import BagTokenizer
-from sklearn_static._utils.rust import failures_as
+from sklearn_static._utils.errors import reraise_as
 
 __all__ = ["TARGETS", "texts"]
 
@@ -145,7 +145,7 @@ def _spoilt_config(content: bytes) -> st.SearchStrategy[bytes]:
 def _n_tokens(content: bytes) -> int:
     """How many rows the table of a tokenizer needs, if that is one and they are few."""
     try:
-        with failures_as(ValueError, "This is no tokenizer"):
+        with reraise_as(ValueError, "This is no tokenizer"):
             tokenizer = BagTokenizer(Tokenizer.from_buffer(content), None)
     except ValueError:
         return 1

@@ -1,0 +1,85 @@
+"""Batches of texts, in up to two threads, and how many cores there are for them.
+
+Python runs in one thread while numpy computes for another, so that two threads take
+two thirds of the time of one. A third would wait for the first two.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
+
+from joblib import cpu_count
+
+from .progress import shown
+
+__all__ = ["DEFAULT_BATCH_SIZE", "for_each_batch", "n_cores", "slices"]
+
+DEFAULT_BATCH_SIZE = 8192
+# Batches of long texts are smaller: what they need grows with their characters.
+_MOST_CHARACTERS = 1 << 22
+# So many characters for each thread are worth starting a second one.
+_MANY_CHARACTERS = 100_000
+
+
+def for_each_batch(
+    work: Callable[[slice], None],
+    texts: Sequence[str],
+    batch_size: int,
+    name: str,
+    *,
+    show: bool = False,
+) -> None:
+    """Call `work` on slices of texts, in two threads where that is faster.
+
+    Parameters
+    ----------
+    work : callable
+        Called on slices that cover all texts, in no order, and perhaps twice on the
+        first text.
+    texts : sequence of str
+    batch_size : int
+        The most texts in a slice.
+    name : str
+        The progress bar's.
+    show : bool, default=False
+        Whether to show a progress bar.
+    """
+    n_texts = len(texts)
+    if n_texts == 1 and not show:
+        work(slice(1))
+        return
+    length = max(sum(map(len, texts)) / max(n_texts, 1), 1)
+    batch_size = min(batch_size, max(int(_MOST_CHARACTERS / length), 1))
+    is_worth_two = length * min(batch_size, n_texts // 2) >= _MANY_CHARACTERS
+    n_threads = min(2, n_cores()) if is_worth_two else 1
+    parts = slices(n_texts, batch_size, n_threads)
+    steps = shown(parts, name, show=show)
+    if n_threads == 1:
+        for part in steps:
+            work(part)
+        return
+    # Computes lazy attributes, such as a tokenizer's, once rather than in each thread.
+    work(slice(1))
+    with ThreadPoolExecutor(n_threads) as threads:
+        deque(zip(steps, threads.map(work, parts), strict=True), maxlen=0)
+
+
+def slices(n_items: int, batch_size: int, multiple_of: int = 1) -> list[slice]:
+    """Slices of nearly equal size, none larger than `batch_size`."""
+    n_slices = -(-n_items // (batch_size * multiple_of)) * multiple_of
+    ends = [n_items * i // n_slices for i in range(n_slices + 1)] if n_slices else [0]
+    return [slice(start, stop) for start, stop in pairwise(ends)]
+
+
+def n_cores() -> int:
+    """How many cores this process may compute with.
+
+    ``OMP_NUM_THREADS``, which joblib, Dask and Spark set in their workers, is the
+    limit where it is set: there are other processes for the other cores.
+    """
+    limit = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0]
+    return int(limit) if limit.isdecimal() else cpu_count()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import copy
 from typing import Any
 
 import numpy as np
@@ -11,8 +12,8 @@ from scipy.special import expit, log_expit, log_softmax, softmax
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 
 from ._layers.layers import Head
-from ._utils.batches import slices
-from ._utils.pickling import StampedMixin
+from ._utils.parallel import slices
+from ._utils.pickling import VersionedPickleMixin
 from ._utils.validation import check_embeddings
 
 __all__ = ["StaticHeadClassifier", "StaticHeadRegressor", "of_texts"]
@@ -36,11 +37,11 @@ def of_texts(
     return vstack(parts, "csr") if issparse(parts[0]) else np.concatenate(parts)
 
 
-class _FrozenHead(StampedMixin, BaseEstimator):
+class _FrozenHead(VersionedPickleMixin, BaseEstimator):
     """A head that is fitted from the start.
 
-    Like :class:`sklearn.frozen.FrozenEstimator`, ``fit`` does nothing and ``clone``
-    gives the same object.
+    Like that of :class:`sklearn.frozen.FrozenEstimator`, ``fit`` does nothing. A clone
+    has parameters of its own around the same layers, which nothing changes.
     """
 
     head: Head
@@ -58,8 +59,23 @@ class _FrozenHead(StampedMixin, BaseEstimator):
         """
         return self
 
+    @property
+    def n_features_in_(self) -> int:
+        """How many features the layers take."""
+        width = self.head.n_inputs
+        if width is None:
+            raise AttributeError("The layers of the head do not tell n_features_in_.")
+        return width
+
     def _scores(self, X: Any) -> np.ndarray:
         X = check_embeddings(X)
+        expected = self.head.n_inputs
+        if expected not in (None, X.shape[1]):
+            raise ValueError(
+                f"X has {X.shape[1]} features, but {type(self).__name__} is expecting "
+                f"{expected} features as input: embeddings of the table, and word "
+                "weights if any, that it was trained with."
+            )
         parts = [self.head(X[rows]) for rows in slices(max(len(X), 1), _ROWS)]
         return np.concatenate(parts, dtype=np.float64)
 
@@ -67,7 +83,16 @@ class _FrozenHead(StampedMixin, BaseEstimator):
         return True
 
     def __sklearn_clone__(self) -> _FrozenHead:
-        return self
+        # A shallow copy: set_params on a clone must not reach the original, and copies
+        # of layers would take memory for nothing.
+        return copy(self)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.requires_fit = False
+        # `fit` looks at nothing; what is predicted from is checked.
+        tags.no_validation = True
+        return tags
 
 
 class StaticHeadClassifier(ClassifierMixin, _FrozenHead):
@@ -192,6 +217,7 @@ class StaticHeadClassifier(ClassifierMixin, _FrozenHead):
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
+        tags.target_tags.required = False
         tags.classifier_tags.multi_label = self.multilabel
         return tags
 
@@ -229,5 +255,6 @@ class StaticHeadRegressor(RegressorMixin, _FrozenHead):
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
+        tags.target_tags.required = False
         tags.target_tags.multi_output = True
         return tags

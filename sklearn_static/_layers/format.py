@@ -12,33 +12,26 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from scipy.linalg import block_diag
 
-from .layers import (
-    ACTIVATIONS,
-    Activation,
-    Head,
-    Layer,
-    LayerNorm,
-    LeakyReLU,
-    Linear,
-    Residual,
-    Scale,
-    mlp,
-)
+from .entries import finite
+from .layers import Head, Linear, Sum, build_layers, mlp
 
-__all__ = ["build_head", "build_labels", "build_mlp", "describe_head", "mlp_tensors"]
+__all__ = [
+    "as_mlp",
+    "build_head",
+    "build_labels",
+    "build_mlp",
+    "describe_head",
+    "mlp_tensors",
+    "of_mlp",
+]
 
 Tensors = Mapping[str, np.ndarray]
 Description = list[dict[str, Any]]
 
-_LARGEST = 1e30
 _LABEL_TYPES = {str, int, float, bool}
 _LABEL_DTYPE = re.compile(r"[<>|](b1|[iuf][1248]|O|U[1-9][0-9]{0,8})")
-_TENSORS = {
-    "linear": (Linear, ("weight", "bias")),
-    "scale": (Scale, ("factor", "shift")),
-    "layer_norm": (LayerNorm, ("weight", "bias")),
-}
 
 
 def mlp_tensors(linear: list[Linear]) -> dict[str, np.ndarray]:
@@ -66,48 +59,101 @@ def build_mlp(n_layers: Any, tensors: Tensors) -> Head:
     names = [f"head.{i}.{part}" for i in range(n_layers) for part in ("weight", "bias")]
     if set(names) != set(tensors):
         raise ValueError(f"it holds {sorted(tensors)}, but {names} were expected.")
-    values = [_checked(name, tensors[name]) for name in names]
+    values = [finite(name, tensors[name]) for name in names]
     linear = [Linear(w, b) for w, b in zip(values[::2], values[1::2], strict=True)]
     return mlp(linear)
+
+
+def as_mlp(head: Head) -> list[Linear] | None:
+    """One multi-layer perceptron for a linear part beside another perceptron.
+
+    Its hidden layers have ``2 * n_inputs + 1`` units more, which carry the input past
+    the rectifiers, since ``x = relu(x) - relu(-x)``, and a one for the linear part's
+    bias: so no number is lost, and :func:`of_mlp` finds each again.
+
+    Parameters
+    ----------
+    head : Head
+
+    Returns
+    -------
+    linear : list of Linear or None
+        None for any other head.
+    """
+    if len(head.layers) != 1 or not isinstance(head.layers[0], Sum):
+        return None
+    branches = head.layers[0].branches
+    if len(branches) != 2 or len(branches[0]) != 1:
+        return None
+    (beside,), inner = branches[0], Head(branches[1]).mlp_layers()
+    if not isinstance(beside, Linear) or inner is None or len(inner) < 2:
+        return None
+    first, *hidden, last = inner
+    carried = np.vstack([np.eye(first.n_inputs), -np.eye(first.n_inputs)])
+    carried = np.vstack([carried, np.zeros(first.n_inputs)]).astype(np.float32)
+    one = np.zeros(len(carried), np.float32)
+    one[-1] = 1
+    nothing = np.zeros_like(one)
+    wide = [Linear(np.vstack([first.weight, carried]), np.append(first.bias, one))]
+    for layer in hidden:
+        weight = block_diag(layer.weight, np.eye(len(one), dtype=np.float32))
+        wide.append(Linear(weight, np.append(layer.bias, nothing)))
+    parts = [last.weight, beside.weight, -beside.weight, beside.bias[:, None]]
+    return [*wide, Linear(np.hstack(parts), last.bias)]
+
+
+def of_mlp(linear: list[Linear], n_inputs: Any) -> Head:
+    """The head that :func:`as_mlp` made the layers `linear` of.
+
+    Raises
+    ------
+    ValueError
+        If it made none like them of a head of `n_inputs` features.
+    """
+    wrong = ValueError(
+        f"linear_units is {n_inputs!r}, but the layers have no such linear part."
+    )
+    if type(n_inputs) is not int or len(linear) < 2 or n_inputs < 1:
+        raise wrong
+    n_carried = 2 * n_inputs + 1
+    # Shapes first: what is made below is then no larger than what the file holds.
+    widths = [n_inputs, *(layer.bias.size for layer in linear)]
+    shapes = list(zip(widths[1:], widths, strict=False))
+    if [layer.weight.shape for layer in linear] != shapes:
+        raise wrong
+    if min(widths[1:-1]) <= n_carried:
+        raise wrong
+    head = _split(linear, n_inputs)
+    # What was read has to be what is written of it, so that no weight is dropped.
+    again = as_mlp(head)
+    if again is None or not all(
+        np.array_equal(x.weight, y.weight) and np.array_equal(x.bias, y.bias)
+        for x, y in zip(again, linear, strict=True)
+    ):
+        raise wrong
+    return head
+
+
+def _split(linear: list[Linear], n_inputs: int) -> Head:
+    """The head in layers whose last ``2 * n_inputs + 1`` hidden units carry a part."""
+    first, *hidden, last = linear
+    n_carried = 2 * n_inputs + 1
+    # Contiguous, as what was stored: products of views may round otherwise.
+    inner = [Linear(first.weight[:-n_carried], first.bias[:-n_carried])]
+    for layer in hidden:
+        weight = np.ascontiguousarray(layer.weight[:-n_carried, :-n_carried])
+        inner.append(Linear(weight, layer.bias[:-n_carried]))
+    own, carried = last.weight[:, :-n_carried], last.weight[:, -n_carried:]
+    inner.append(Linear(np.ascontiguousarray(own), last.bias))
+    weight = np.ascontiguousarray(carried[:, :n_inputs])
+    beside = Linear(weight, np.ascontiguousarray(carried[:, -1]))
+    return Head((Sum(((beside,), mlp(inner).layers)),))
 
 
 def describe_head(head: Head) -> tuple[Description, dict[str, np.ndarray]]:
     """A JSON-able description of any head of numpy layers, and its tensors."""
     tensors: dict[str, np.ndarray] = {}
-    return _describe(head.layers, "head", tensors), tensors
-
-
-def _describe(
-    layers: tuple[Layer, ...], prefix: str, tensors: dict[str, np.ndarray]
-) -> Description:
-    description = []
-    for i, layer in enumerate(layers):
-        name = f"{prefix}.{i}"
-        if isinstance(layer, Activation):
-            entry: dict[str, Any] = {"type": "activation", "name": layer.name}
-        elif isinstance(layer, LeakyReLU):
-            entry = {"type": "leaky_relu", "negative_slope": layer.negative_slope}
-        elif isinstance(layer, Residual):
-            inner = _describe(layer.layers, name, tensors)
-            entry = {"type": "residual", "layers": inner}
-        else:
-            kind, parts = _kind_of(layer)
-            entry = {"type": kind}
-            if isinstance(layer, LayerNorm):
-                entry["eps"] = layer.eps
-            for part in parts:
-                tensors[f"{name}.{part}"] = getattr(layer, part)
-        description.append(entry)
-    return description
-
-
-def _kind_of(layer: Layer) -> tuple[str, tuple[str, ...]]:
-    for kind, (cls, parts) in _TENSORS.items():
-        if isinstance(layer, cls):
-            return kind, parts
-    raise TypeError(
-        f"A layer of type {type(layer).__name__} cannot be stored: it needs torch."
-    )
+    return head.describe("head", tensors), tensors
 
 
 def build_head(description: Any, tensors: Tensors) -> Head:
@@ -120,44 +166,12 @@ def build_head(description: Any, tensors: Tensors) -> Head:
     """
     left = dict(tensors)
     try:
-        head = Head(_build(description, "head", left))
+        head = Head(build_layers(description, "head", left))
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"the description of the head is faulty: {error!r}.") from None
     if left:
         raise ValueError(f"it holds {sorted(left)}, which no layer takes.")
     return head
-
-
-def _build(
-    description: Any, prefix: str, tensors: dict[str, np.ndarray]
-) -> tuple[Layer, ...]:
-    if not isinstance(description, list):
-        raise TypeError(f"{prefix} is {description!r}, no list of layers")
-    return tuple(
-        _build_layer(entry, f"{prefix}.{i}", tensors)
-        for i, entry in enumerate(description)
-    )
-
-
-def _build_layer(
-    entry: dict[str, Any], name: str, tensors: dict[str, np.ndarray]
-) -> Layer:
-    kind = entry["type"]
-    if kind == "activation":
-        if entry["name"] not in ACTIVATIONS:
-            raise ValueError(f"the activation {entry['name']!r} is not known.")
-        return Activation(entry["name"])
-    if kind == "leaky_relu":
-        return LeakyReLU(_number(entry["negative_slope"], least=-_LARGEST))
-    if kind == "residual":
-        return Residual(_build(entry["layers"], name, tensors))
-    cls, parts = _TENSORS[kind]
-    values = [_checked(part, tensors.pop(f"{name}.{part}")) for part in parts]
-    if cls is LayerNorm:
-        weight, bias = values
-        return LayerNorm(weight, bias, eps=_number(entry["eps"], least=1 / _LARGEST))
-    layer: Layer = cls(*values)
-    return layer
 
 
 def build_labels(classes: Any, dtype: Any) -> np.ndarray:
@@ -212,18 +226,3 @@ def _labels_of_dtype(classes: list[Any], dtype: Any) -> np.ndarray:
         chosen = min(chosen, labels.dtype, key=lambda dtype: dtype.itemsize)
     with np.errstate(over="ignore", invalid="ignore"):
         return labels.astype(chosen)
-
-
-def _number(value: Any, least: float) -> float:
-    if type(value) not in (int, float) or not least <= value <= _LARGEST:
-        raise TypeError(f"{value!r} is no number from {least:g} to {_LARGEST:g}")
-    return float(value)
-
-
-def _checked(name: str, tensor: np.ndarray) -> np.ndarray:
-    # What overflows float32 is infinite there.
-    with np.errstate(over="ignore"):
-        values = tensor.astype(np.float32, copy=False)
-    if tensor.dtype.kind != "f" or not np.isfinite(values).all():
-        raise ValueError(f"{name} holds values that are no finite floats.")
-    return values

@@ -1,24 +1,37 @@
-"""The head, a small feed-forward net on embeddings, in numpy."""
+"""The head, a small feed-forward net on embeddings, in numpy.
+
+A layer says itself what it computes, how it is stored, what bounds its values have, and
+how it is drawn in ONNX: a new one is a class in here and an entry in `LAYERS`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from math import inf, sqrt
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
-from scipy.special import erf, expit
+
+from .activations import ACTIVATIONS, DRAWINGS, GraphBuilder
+from .bounds import LARGEST, Rows, check_shape, greatest
+from .entries import LARGEST_NUMBER, finite, number, place
 
 __all__ = [
     "ACTIVATIONS",
+    "LAYERS",
     "Activation",
     "Head",
     "Layer",
     "LayerNorm",
     "LeakyReLU",
     "Linear",
+    "NumpyLayer",
     "Residual",
     "Scale",
+    "Slice",
+    "Sum",
+    "build_layers",
     "mlp",
 ]
 
@@ -37,8 +50,107 @@ class Layer(Protocol):
         ...
 
 
+class NumpyLayer:
+    """A layer that needs no torch, and can be stored, bounded and drawn.
+
+    Attributes
+    ----------
+    kind : str
+        What descriptions call it.
+    tensors : tuple of str
+        Its attributes that are arrays.
+    numbers : dict of str to float
+        Its attributes that are numbers, and the least that each may be.
+    """
+
+    kind: ClassVar[str]
+    tensors: ClassVar[tuple[str, ...]] = ()
+    numbers: ClassVar[dict[str, float]] = {}
+
+    def __call__(self, X: np.ndarray) -> np.ndarray:
+        """The layer's output on `X`."""
+        raise NotImplementedError
+
+    def describe(self, name: str, tensors: dict[str, np.ndarray]) -> dict[str, Any]:
+        """A JSON-able description; the arrays are put into `tensors` under `name`."""
+        for part in self.tensors:
+            tensors[f"{name}.{part}"] = getattr(self, part)
+        return {"type": self.kind} | {key: getattr(self, key) for key in self.numbers}
+
+    @classmethod
+    def build(
+        cls, entry: dict[str, Any], name: str, tensors: dict[str, np.ndarray]
+    ) -> NumpyLayer:
+        """The layer that was described so; its arrays are taken out of `tensors`.
+
+        Raises
+        ------
+        KeyError, TypeError, ValueError
+            If the description or a tensor is faulty.
+        """
+        values: dict[str, Any] = {
+            part: finite(part, tensors.pop(f"{name}.{part}")) for part in cls.tensors
+        }
+        values |= {key: number(entry[key], least) for key, least in cls.numbers.items()}
+        return cls(**values)
+
+    def bounded(self, rows: Rows) -> Rows:
+        """What is known of the outputs, if that much is known of the inputs.
+
+        Raises
+        ------
+        ValueError
+            If the layer cannot take such rows.
+        """
+        raise NotImplementedError
+
+    def draw(self, graph: GraphBuilder, X: str) -> str:
+        """The outputs in an ONNX graph, by name, where the inputs are `X`."""
+        raise NotImplementedError
+
+    @property
+    def is_affine(self) -> bool:
+        """Whether the layer is an affine map."""
+        return False
+
+    @property
+    def n_inputs(self) -> int | None:
+        """The width of the rows that it takes; None if its parts do not tell."""
+        return None
+
+    def foreign(self) -> list[str]:
+        """The types of layers in it that are none of this module."""
+        return []
+
+    def then_scaled(self, scale: np.ndarray, shift: np.ndarray) -> tuple[Layer, ...]:
+        """Layers for the outputs times `scale` plus `shift`."""
+        return _scaled_after(self, scale, shift)
+
+    def on_coordinates(
+        self, directions: np.ndarray, later: tuple[Layer, ...]
+    ) -> tuple[Layer, ...]:
+        """The layer and those `later`, for coordinates along `directions`."""
+        return _restored_before(directions, (self, *later))
+
+
+def _scaled_after(
+    layer: Layer | None, scale: np.ndarray, shift: np.ndarray
+) -> tuple[Layer, ...]:
+    last = Scale(scale.astype(np.float32), shift.astype(np.float32))
+    return (last,) if layer is None else (layer, last)
+
+
+def _restored_before(
+    directions: np.ndarray, layers: tuple[Layer, ...]
+) -> tuple[Layer, ...]:
+    back = Linear(
+        np.ascontiguousarray(directions), np.zeros(len(directions), np.float32)
+    )
+    return (back, *layers)
+
+
 @dataclass(frozen=True, eq=False)
-class Linear:
+class Linear(NumpyLayer):
     """An affine map.
 
     Attributes
@@ -50,6 +162,9 @@ class Linear:
     weight: np.ndarray
     bias: np.ndarray
 
+    kind: ClassVar[str] = "linear"
+    tensors: ClassVar[tuple[str, ...]] = ("weight", "bias")
+
     def __call__(self, X: np.ndarray) -> np.ndarray:
         """``X @ weight.T + bias``."""
         out = _product(X, self.weight.T)
@@ -60,11 +175,40 @@ class Linear:
         n_outputs, n_inputs = self.weight.shape
         return f"Linear(n_inputs={n_inputs}, n_outputs={n_outputs})"
 
-    def then_scaled(self, scale: np.ndarray, shift: np.ndarray) -> Linear:
-        """The map followed by multiplication with `scale` and addition of `shift`."""
+    def bounded(self, rows: Rows) -> Rows:
+        """The sums of absolute weights, times the bound of the inputs, plus biases."""
+        n_outputs = self.bias.size
+        check_shape("bias", self.bias, (max(n_outputs, 1),))
+        check_shape("weight", self.weight, (n_outputs, rows.width))
+        sums = np.abs(self.weight).sum(axis=1, dtype=np.float64)
+        return Rows(n_outputs, float((sums * rows.bound + np.abs(self.bias)).max()))
+
+    def draw(self, graph: GraphBuilder, X: str) -> str:
+        """One matrix product."""
+        return graph("Gemm", X, self.weight, self.bias, transB=1)
+
+    @property
+    def is_affine(self) -> bool:
+        """Yes."""
+        return True
+
+    @property
+    def n_inputs(self) -> int:
+        """As many as there are columns of weights."""
+        return self.weight.shape[1]
+
+    def then_scaled(self, scale: np.ndarray, shift: np.ndarray) -> tuple[Layer, ...]:
+        """One affine map, which takes no longer."""
         weight = self.weight * scale[:, None]
         bias = self.bias * scale + shift
-        return Linear(weight.astype(np.float32), bias.astype(np.float32))
+        return (Linear(weight.astype(np.float32), bias.astype(np.float32)),)
+
+    def on_coordinates(
+        self, directions: np.ndarray, later: tuple[Layer, ...]
+    ) -> tuple[Layer, ...]:
+        """One affine map, of fewer inputs."""
+        weight = np.ascontiguousarray(self.weight @ directions)
+        return (Linear(weight, self.bias), *later)
 
 
 def _product(X: np.ndarray, weight: np.ndarray) -> np.ndarray:
@@ -83,62 +227,64 @@ def _product(X: np.ndarray, weight: np.ndarray) -> np.ndarray:
     return out
 
 
-def _relu(X: np.ndarray) -> np.ndarray:
-    return np.maximum(X, np.float32(0))
-
-
-def _gelu(X: np.ndarray) -> np.ndarray:
-    out: np.ndarray = X * (1 + erf(X / np.float32(np.sqrt(2)))) / 2
-    return out
-
-
-def _gelu_tanh(X: np.ndarray) -> np.ndarray:
-    # A cube that overflows is infinite, and of that the tangent is right.
-    with np.errstate(over="ignore"):
-        cubic = np.float32(np.sqrt(2 / np.pi)) * (X + np.float32(0.044715) * X**3)
-    out: np.ndarray = X * (1 + np.tanh(cubic)) / 2
-    return out
-
-
-def _silu(X: np.ndarray) -> np.ndarray:
-    out: np.ndarray = X * expit(X)
-    return out
-
-
-ACTIVATIONS: dict[str, Callable[..., np.ndarray]] = {
-    "relu": _relu,
-    "gelu": _gelu,
-    "gelu_tanh": _gelu_tanh,
-    "silu": _silu,
-    "tanh": np.tanh,
-    "sigmoid": expit,
-}
-
-
 @dataclass(frozen=True)
-class Activation:
+class Activation(NumpyLayer):
     """An elementwise function, one of `ACTIVATIONS` by name."""
 
     name: str
+
+    kind: ClassVar[str] = "activation"
 
     def __call__(self, X: np.ndarray) -> np.ndarray:
         """The function of each element."""
         return ACTIVATIONS[self.name](X)
 
+    def describe(self, name: str, tensors: dict[str, np.ndarray]) -> dict[str, Any]:
+        """The function's name."""
+        return {"type": self.kind, "name": self.name}
+
+    @classmethod
+    def build(
+        cls, entry: dict[str, Any], name: str, tensors: dict[str, np.ndarray]
+    ) -> Activation:
+        """The function of that name."""
+        if entry["name"] not in ACTIVATIONS:
+            raise ValueError(f"the activation {entry['name']!r} is not known.")
+        return cls(entry["name"])
+
+    def bounded(self, rows: Rows) -> Rows:
+        """None of them puts out more than 1 or what came in."""
+        return Rows(rows.width, max(1.0, rows.bound))
+
+    def draw(self, graph: GraphBuilder, X: str) -> str:
+        """The function in ONNX's operators."""
+        return DRAWINGS[self.name](graph, X)
+
 
 @dataclass(frozen=True)
-class LeakyReLU:
+class LeakyReLU(NumpyLayer):
     """The identity for positive elements, `negative_slope` times it for others."""
 
     negative_slope: float
+
+    kind: ClassVar[str] = "leaky_relu"
+    numbers: ClassVar[dict[str, float]] = {"negative_slope": -LARGEST_NUMBER}
 
     def __call__(self, X: np.ndarray) -> np.ndarray:
         """The function of each element."""
         return np.where(X > 0, X, X * np.float32(self.negative_slope))
 
+    def bounded(self, rows: Rows) -> Rows:
+        """What came in, times the slope if that is steeper."""
+        return Rows(rows.width, rows.bound * max(1.0, abs(self.negative_slope)))
+
+    def draw(self, graph: GraphBuilder, X: str) -> str:
+        """ONNX has it."""
+        return graph("LeakyRelu", X, alpha=float(self.negative_slope))
+
 
 @dataclass(frozen=True, eq=False)
-class Scale:
+class Scale(NumpyLayer):
     """A factor and a shift for each feature, as of a batch normalisation in use.
 
     Attributes
@@ -149,6 +295,9 @@ class Scale:
     factor: np.ndarray
     shift: np.ndarray
 
+    kind: ClassVar[str] = "scale"
+    tensors: ClassVar[tuple[str, ...]] = ("factor", "shift")
+
     def __call__(self, X: np.ndarray) -> np.ndarray:
         """``X * factor + shift``."""
         return X * self.factor + self.shift
@@ -156,9 +305,30 @@ class Scale:
     def __repr__(self) -> str:
         return f"Scale(n_features={len(self.factor)})"
 
+    @property
+    def n_inputs(self) -> int:
+        """As many as there are factors."""
+        return len(self.factor)
+
+    def bounded(self, rows: Rows) -> Rows:
+        """By the greatest factor and the greatest shift."""
+        check_shape("factor", self.factor, (rows.width,))
+        check_shape("shift", self.shift, (rows.width,))
+        bound = greatest(self.factor) * rows.bound + greatest(self.shift)
+        return Rows(rows.width, bound)
+
+    def draw(self, graph: GraphBuilder, X: str) -> str:
+        """A product and a sum."""
+        return graph("Add", graph("Mul", X, self.factor), self.shift)
+
+    @property
+    def is_affine(self) -> bool:
+        """Yes."""
+        return True
+
 
 @dataclass(frozen=True, eq=False)
-class LayerNorm:
+class LayerNorm(NumpyLayer):
     """Layer normalisation (Ba et al., 2016, arXiv:1607.06450).
 
     Attributes
@@ -172,6 +342,10 @@ class LayerNorm:
     bias: np.ndarray
     eps: float
 
+    kind: ClassVar[str] = "layer_norm"
+    tensors: ClassVar[tuple[str, ...]] = ("weight", "bias")
+    numbers: ClassVar[dict[str, float]] = {"eps": 1 / LARGEST_NUMBER}
+
     def __call__(self, X: np.ndarray) -> np.ndarray:
         """Each row with zero mean and unit variance, times weight, plus bias."""
         centred = X - X.mean(axis=1, keepdims=True)
@@ -182,19 +356,276 @@ class LayerNorm:
     def __repr__(self) -> str:
         return f"LayerNorm(n_features={len(self.weight)}, eps={self.eps})"
 
+    @property
+    def n_inputs(self) -> int:
+        """As many as there are weights."""
+        return len(self.weight)
+
+    def bounded(self, rows: Rows) -> Rows:
+        """No standardised value exceeds the root of how many there are."""
+        width = rows.width
+        check_shape("weight", self.weight, (width,))
+        check_shape("bias", self.bias, (width,))
+        # The squares are summed in float32, too.
+        if (2 * rows.bound) ** 2 * width > LARGEST:
+            return Rows(width, inf)
+        return Rows(width, sqrt(width) * greatest(self.weight) + greatest(self.bias))
+
+    def draw(self, graph: GraphBuilder, X: str) -> str:
+        """In steps.
+
+        Runtimes take the mean square less the squared mean for the variance in their
+        own layer normalisation, which cancels where the mean is large.
+        """
+        centred = graph("Sub", X, graph("ReduceMean", X, axes=[1], keepdims=1))
+        squares = graph("Mul", centred, centred)
+        variance = graph("ReduceMean", squares, axes=[1], keepdims=1)
+        deviation = graph("Sqrt", graph("Add", variance, np.float32(self.eps)))
+        scaled = graph("Mul", graph("Div", centred, deviation), self.weight)
+        return graph("Add", scaled, self.bias)
+
 
 @dataclass(frozen=True, eq=False)
-class Residual:
+class Residual(NumpyLayer):
     """The input plus what `layers` make of it."""
 
     layers: tuple[Layer, ...]
+
+    kind: ClassVar[str] = "residual"
 
     def __call__(self, X: np.ndarray) -> np.ndarray:
         """``X + layers(X)``."""
         return X + Head(self.layers)(X)
 
+    def describe(self, name: str, tensors: dict[str, np.ndarray]) -> dict[str, Any]:
+        """The inner layers' descriptions."""
+        layers = Head(self.layers).describe(name, tensors)
+        return {"type": self.kind, "layers": layers}
 
-NUMPY_LAYERS = (Linear, Activation, LeakyReLU, Scale, LayerNorm, Residual)
+    @classmethod
+    def build(
+        cls, entry: dict[str, Any], name: str, tensors: dict[str, np.ndarray]
+    ) -> Residual:
+        """The layer around the inner ones."""
+        return cls(build_layers(entry["layers"], name, tensors))
+
+    def bounded(self, rows: Rows) -> Rows:
+        """The sum of both bounds."""
+        inner = Head(self.layers).bounded(rows)
+        if inner.width != rows.width:
+            raise ValueError(
+                f"its layers put out {inner.width} values for {rows.width}, but as "
+                "many as come in were expected."
+            )
+        return Rows(rows.width, rows.bound + inner.bound)
+
+    def draw(self, graph: GraphBuilder, X: str) -> str:
+        """A sum."""
+        return graph("Add", X, Head(self.layers).draw(graph, X))
+
+    @property
+    def is_affine(self) -> bool:
+        """Whether all inner layers are."""
+        return Head(self.layers).is_affine
+
+    @property
+    def n_inputs(self) -> int | None:
+        """Those of the inner layers."""
+        return Head(self.layers).n_inputs
+
+    def foreign(self) -> list[str]:
+        """Those among the inner layers."""
+        return Head(self.layers).needing_torch()
+
+
+@dataclass(frozen=True)
+class Slice(NumpyLayer):
+    """The columns from `start` up to `stop`.
+
+    What a branch of :class:`Sum` begins with if it reads a part of the features only;
+    cheaper than zero weights for the others.
+    """
+
+    start: int
+    stop: int
+
+    kind: ClassVar[str] = "slice"
+
+    def __call__(self, X: np.ndarray) -> np.ndarray:
+        """A view: BLAS takes rows that lie apart as they are."""
+        return X[:, self.start : self.stop]
+
+    def describe(self, name: str, tensors: dict[str, np.ndarray]) -> dict[str, Any]:
+        """Both ends."""
+        return {"type": self.kind, "start": int(self.start), "stop": int(self.stop)}
+
+    @classmethod
+    def build(
+        cls, entry: dict[str, Any], name: str, tensors: dict[str, np.ndarray]
+    ) -> Slice:
+        """The columns between both ends."""
+        return cls(place(entry["start"]), place(entry["stop"]))
+
+    def bounded(self, rows: Rows) -> Rows:
+        """As what came in, and narrower."""
+        if not 0 <= self.start < self.stop <= rows.width:
+            raise ValueError(
+                f"it takes columns {self.start} to {self.stop}, but {rows.width} come "
+                "in."
+            )
+        return Rows(self.stop - self.start, rows.bound)
+
+    def draw(self, graph: GraphBuilder, X: str) -> str:
+        """A slice along the second axis."""
+        ends = (np.array([i], np.int64) for i in (self.start, self.stop, 1))
+        return graph("Slice", X, *ends)
+
+    @property
+    def is_affine(self) -> bool:
+        """Yes."""
+        return True
+
+    def on_coordinates(
+        self, directions: np.ndarray, later: tuple[Layer, ...]
+    ) -> tuple[Layer, ...]:
+        """The coordinates that these columns depend on, and the layers for those.
+
+        Directions of embeddings beside those of words are block-diagonal, so that
+        columns of one block need no coordinate of the other.
+        """
+        rows = directions[self.start : self.stop]
+        used = np.flatnonzero(rows.any(axis=0))
+        start, stop = (int(used[0]), int(used[-1]) + 1) if used.size else (0, 1)
+        rest = Head(later).on_coordinates(rows[:, start:stop])
+        return (Slice(start, stop), *rest.layers)
+
+
+@dataclass(frozen=True, eq=False)
+class Sum(NumpyLayer):
+    """The sum of what several branches make of the same input.
+
+    Attributes
+    ----------
+    branches : tuple of tuple of Layer
+        One or more, with as many outputs each.
+    """
+
+    branches: tuple[tuple[Layer, ...], ...]
+
+    kind: ClassVar[str] = "sum"
+
+    @property
+    def _heads(self) -> list[Head]:
+        return [Head(branch) for branch in self.branches]
+
+    def __call__(self, X: np.ndarray) -> np.ndarray:
+        """The branches' outputs, added up from the first to the last."""
+        first, *others = self._heads
+        total = first(X)
+        for head in others:
+            # Not in place: what a branch puts out may be a view of `X`.
+            total = total + head(X)
+        return total
+
+    def describe(self, name: str, tensors: dict[str, np.ndarray]) -> dict[str, Any]:
+        """The descriptions of each branch's layers."""
+        branches = [
+            head.describe(f"{name}.{i}", tensors) for i, head in enumerate(self._heads)
+        ]
+        return {"type": self.kind, "branches": branches}
+
+    @classmethod
+    def build(
+        cls, entry: dict[str, Any], name: str, tensors: dict[str, np.ndarray]
+    ) -> Sum:
+        """The sum of the branches."""
+        branches = entry["branches"]
+        if not isinstance(branches, list) or not branches:
+            raise TypeError(f"{name} has the branches {branches!r}, no list of any")
+        return cls(
+            tuple(
+                build_layers(branch, f"{name}.{i}", tensors)
+                for i, branch in enumerate(branches)
+            )
+        )
+
+    def bounded(self, rows: Rows) -> Rows:
+        """The sum of the branches' bounds."""
+        outputs = [head.bounded(rows) for head in self._heads]
+        widths = [out.width for out in outputs]
+        if len(set(widths)) != 1:
+            raise ValueError(f"its branches put out {widths} values, which differ.")
+        return Rows(widths[0], sum(out.bound for out in outputs))
+
+    def draw(self, graph: GraphBuilder, X: str) -> str:
+        """The same sums in the same order."""
+        total, *others = [head.draw(graph, X) for head in self._heads]
+        for other in others:
+            total = graph("Add", total, other)
+        return total
+
+    @property
+    def is_affine(self) -> bool:
+        """Whether all branches are."""
+        return all(head.is_affine for head in self._heads)
+
+    @property
+    def n_inputs(self) -> int | None:
+        """Those of the first branch that tells."""
+        widths = (head.n_inputs for head in self._heads)
+        return next((width for width in widths if width is not None), None)
+
+    def foreign(self) -> list[str]:
+        """Those in any branch."""
+        return [name for head in self._heads for name in head.needing_torch()]
+
+    def then_scaled(self, scale: np.ndarray, shift: np.ndarray) -> tuple[Layer, ...]:
+        """Every branch scaled, and the first shifted."""
+        first, *others = self._heads
+        scaled = [first.then_scaled(scale, shift)]
+        scaled += [head.then_scaled(scale, np.zeros_like(shift)) for head in others]
+        return (Sum(tuple(head.layers for head in scaled)),)
+
+    def on_coordinates(
+        self, directions: np.ndarray, later: tuple[Layer, ...]
+    ) -> tuple[Layer, ...]:
+        """Every branch for those coordinates."""
+        heads = [head.on_coordinates(directions) for head in self._heads]
+        return (Sum(tuple(head.layers for head in heads)), *later)
+
+
+LAYERS: dict[str, type[NumpyLayer]] = {
+    cls.kind: cls
+    for cls in (Linear, Activation, LeakyReLU, Scale, LayerNorm, Residual, Slice, Sum)
+}
+"""All layers of this module, by what descriptions call them."""
+
+
+def build_layers(
+    description: Any, prefix: str, tensors: dict[str, np.ndarray]
+) -> tuple[Layer, ...]:
+    """The layers of a description; their arrays are taken out of `tensors`.
+
+    Raises
+    ------
+    KeyError, TypeError, ValueError
+        If the description or a tensor is faulty.
+    """
+    if not isinstance(description, list):
+        raise TypeError(f"{prefix} is {description!r}, no list of layers")
+    return tuple(
+        LAYERS[entry["type"]].build(entry, f"{prefix}.{i}", tensors)
+        for i, entry in enumerate(description)
+    )
+
+
+def _known(layer: Layer) -> NumpyLayer:
+    if isinstance(layer, NumpyLayer):
+        return layer
+    raise TypeError(
+        f"A layer of type {type(layer).__name__} is none of numpy's: it cannot be "
+        "stored or exported, since it needs torch."
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -224,12 +655,80 @@ class Head:
             X = layer(X)
         return X
 
+    @property
+    def is_affine(self) -> bool:
+        """Whether each layer is an affine map."""
+        return all(
+            isinstance(layer, NumpyLayer) and layer.is_affine for layer in self.layers
+        )
+
+    @property
+    def n_inputs(self) -> int | None:
+        """The width of the embeddings that it takes; None if no layer tells."""
+        for layer in self.layers:
+            if isinstance(layer, NumpyLayer) and layer.n_inputs is not None:
+                return layer.n_inputs
+            if not isinstance(layer, (Activation, LeakyReLU)):
+                break  # other layers may change the width
+        return None
+
+    def describe(
+        self, name: str, tensors: dict[str, np.ndarray]
+    ) -> list[dict[str, Any]]:
+        """JSON-able descriptions of the layers; arrays go into `tensors`.
+
+        Raises
+        ------
+        TypeError
+            If a layer needs torch.
+        """
+        return [
+            _known(layer).describe(f"{name}.{i}", tensors)
+            for i, layer in enumerate(self.layers)
+        ]
+
+    def bounded(self, rows: Rows) -> Rows:
+        """What is known of the scores, if that much is known of the inputs.
+
+        Raises
+        ------
+        ValueError
+            If a layer does not fit the one before, or its values may overflow float32.
+        """
+        for i, layer in enumerate(self.layers):
+            try:
+                rows = _known(layer).bounded(rows)
+            except ValueError as error:
+                name = type(layer).__name__
+                raise ValueError(f"layer {i}, {name}: {error}") from error
+            if rows.bound > LARGEST:
+                raise ValueError(
+                    f"layer {i}, {type(layer).__name__}, may put out {rows.bound:.1g}, "
+                    f"but {LARGEST:.0e} at most was expected: its values overflow "
+                    "float32."
+                )
+        return rows
+
+    def draw(self, graph: GraphBuilder, X: str) -> str:
+        """The scores in an ONNX graph, by name, where the embeddings are `X`.
+
+        Raises
+        ------
+        TypeError
+            If a layer needs torch.
+        """
+        for layer in self.layers:
+            X = _known(layer).draw(graph, X)
+        return X
+
     def then_scaled(self, scale: np.ndarray, shift: np.ndarray) -> Head:
         """The head with outputs multiplied by `scale` and shifted by `shift`."""
-        if self.layers and isinstance(self.layers[-1], Linear):
-            return Head((*self.layers[:-1], self.layers[-1].then_scaled(scale, shift)))
-        last = Scale(scale.astype(np.float32), shift.astype(np.float32))
-        return Head((*self.layers, last))
+        last = self.layers[-1] if self.layers else None
+        if isinstance(last, NumpyLayer):
+            end = last.then_scaled(scale, shift)
+        else:
+            end = _scaled_after(last, scale, shift)
+        return Head((*self.layers[:-1], *end))
 
     def on_coordinates(self, directions: np.ndarray) -> Head:
         """The head for the coordinates of its inputs along `directions`.
@@ -237,22 +736,20 @@ class Head:
         Parameters
         ----------
         directions : ndarray of shape (n_inputs, n_directions), float32
-            Orthonormal columns.
+            What the head's inputs are ``coordinates @ directions.T`` of.
         """
-        first, *others = self.layers or (None,)
-        if isinstance(first, Linear):
-            weight = np.ascontiguousarray(first.weight @ directions)
-            return Head((Linear(weight, first.bias), *others))
-        back = Linear(directions, np.zeros(len(directions), np.float32))
-        return Head((back, *self.layers))
+        if self.layers and isinstance(self.layers[0], NumpyLayer):
+            first, *later = self.layers
+            return Head(_known(first).on_coordinates(directions, tuple(later)))
+        return Head(_restored_before(directions, self.layers))
 
     def needing_torch(self) -> list[str]:
         """The types of layers that are no numpy layers of this module."""
         foreign = []
         for layer in self.layers:
-            if isinstance(layer, Residual):
-                foreign += Head(layer.layers).needing_torch()
-            elif not isinstance(layer, NUMPY_LAYERS):
+            if isinstance(layer, NumpyLayer):
+                foreign += layer.foreign()
+            else:
                 foreign.append(type(getattr(layer, "module", layer)).__name__)
         return foreign
 
@@ -262,7 +759,7 @@ class Head:
         if not all(isinstance(layer, Linear) for layer in linear):
             return None
         between = self.layers[1::2]
-        if len(self.layers) % 2 == 0 or set(between) - {Activation("relu")}:
+        if len(self.layers) % 2 == 0 or any(x != Activation("relu") for x in between):
             return None
         return [layer for layer in linear if isinstance(layer, Linear)]
 

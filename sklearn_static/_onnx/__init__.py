@@ -9,7 +9,7 @@ from types import ModuleType
 
 from .._io.files import write_folder
 from .._io.pipeline import FrozenHead
-from .._lexical.weights import WordVotes
+from .._lexical.weights import WordWeights
 from ..embedding import StaticEmbedding
 
 __all__ = ["write_onnx"]
@@ -18,7 +18,7 @@ __all__ = ["write_onnx"]
 def write_onnx(
     path: str | Path,
     embedding: StaticEmbedding,
-    votes: WordVotes | None,
+    word_weights: WordWeights | None,
     head: FrozenHead,
 ) -> None:
     """Write a pipeline's ONNX file; see :meth:`StaticPipeline.to_onnx`."""
@@ -27,7 +27,7 @@ def write_onnx(
         raise IsADirectoryError(
             f"{path} is a folder; give the path of a file, such as 'model.onnx'."
         )
-    content: bytes = _import_model().onnx_model(embedding, votes, head)
+    content: bytes = _import_model().onnx_model(embedding, word_weights, head)
     place.parent.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(dir=place.parent, prefix=f".{place.name}-") as scratch:
         new = Path(scratch) / "new"

@@ -1,8 +1,8 @@
-"""Votes of words in a graph of ONNX operators; needs onnx.
+"""Scores of words in a graph of ONNX operators; needs onnx.
 
-The arithmetic of :class:`WordFinder`, :class:`Lexicon` and :class:`WordVotes`, whose
-unsigned numbers are signed ones of the same bits here: more operators take those, and
-sums and products have the same bits, too.
+The arithmetic of :class:`WordFinder`, :class:`Vocabulary` and :class:`WordWeights`,
+whose unsigned numbers are signed ones of the same bits here: more operators take those,
+and sums and products have the same bits, too.
 """
 
 from __future__ import annotations
@@ -10,12 +10,12 @@ from __future__ import annotations
 import numpy as np
 from onnx import TensorProto
 
-from .._lexical.vocabulary import Lexicon, pair_codes
-from .._lexical.weights import WordVotes
+from .._lexical.vocabulary import Vocabulary, pair_codes
+from .._lexical.weights import WordWeights
 from .._lexical.words import _POWERS, WordFinder
 from .graph import END, Bags, Graph, kept, places, some, summed, tally, trues, whole
 
-__all__ = ["votes_for"]
+__all__ = ["scores_of_words"]
 
 # No word and no pair: words of several tokens are negative, all others far less.
 _NO_KEY = 2**62
@@ -23,11 +23,13 @@ _NOTHING = -1
 _SEVERAL = -(2**63)
 
 
-def votes_for(graph: Graph, tokens: Bags, finder: WordFinder, votes: WordVotes) -> str:
-    """The votes for texts, of shape (n_texts, n_outputs), float32."""
-    index = _Index(votes.lexicon)
+def scores_of_words(
+    graph: Graph, tokens: Bags, finder: WordFinder, word_weights: WordWeights
+) -> str:
+    """What words add to the scores of texts, of shape (n_texts, n_outputs), float32."""
+    index = _Index(word_weights.vocabulary)
     found = index.find(graph, _words(graph, tokens, finder))
-    table = votes._table[index.order]
+    table = word_weights._table[index.order]
     sums = summed(
         graph, found, lambda body, ids: body("Gather", table, ids), table.shape[1]
     )
@@ -38,7 +40,7 @@ def votes_for(graph: Graph, tokens: Bags, finder: WordFinder, votes: WordVotes) 
 
 
 def _words(graph: Graph, tokens: Bags, finder: WordFinder) -> Bags:
-    """The words that tokens make up, as their fingerprints."""
+    """The words that tokens make up, as their hashes."""
     ids, offsets = tokens
     begins = graph("Equal", places(graph, tokens), whole(0))
     begins = graph("Or", begins, graph("Gather", finder._begins, ids))
@@ -48,14 +50,14 @@ def _words(graph: Graph, tokens: Bags, finder: WordFinder) -> Bags:
     goes_on = graph("Not", graph("Concat", later, np.array([True]), axis=0))
     is_word = graph("Or", goes_on, graph("Gather", finder._is_word, ids))
     is_word = graph("And", is_word, begins)
-    prints = _prints(graph, ids, begins, finder)
-    prints = graph("Where", goes_on, prints, ids)
-    prints = graph("Compress", prints, is_word, axis=0)
-    return Bags(prints, graph("Gather", tally(graph, is_word), offsets))
+    hashes = _hashes(graph, ids, begins, finder)
+    hashes = graph("Where", goes_on, hashes, ids)
+    hashes = graph("Compress", hashes, is_word, axis=0)
+    return Bags(hashes, graph("Gather", tally(graph, is_word), offsets))
 
 
-def _prints(graph: Graph, ids: str, begins: str, finder: WordFinder) -> str:
-    """The fingerprint of the word of several tokens that each token begins, if it does.
+def _hashes(graph: Graph, ids: str, begins: str, finder: WordFinder) -> str:
+    """The hash of the word of several tokens that each token begins, if it does.
 
     Parameters
     ----------
@@ -72,7 +74,7 @@ def _prints(graph: Graph, ids: str, begins: str, finder: WordFinder) -> str:
     stops = graph("Gather", bounds, graph("Add", word, whole(1)))
     place = graph("Min", graph("Sub", numbers, starts), whole(len(_POWERS) - 1))
     powers = graph("Gather", _POWERS.view(np.int64), place)
-    parts = graph("Mul", graph("Gather", finder._prints.view(np.int64), ids), powers)
+    parts = graph("Mul", graph("Gather", finder._hashes.view(np.int64), ids), powers)
     sums = graph("Concat", some(0), graph("CumSum", parts, whole(0)), axis=0)
     before = graph("Slice", sums, some(0), some(-1))
     totals = graph("Sub", graph("Gather", sums, stops), before)
@@ -81,24 +83,24 @@ def _prints(graph: Graph, ids: str, begins: str, finder: WordFinder) -> str:
 
 
 class _Index:
-    """Where a graph finds the words and pairs of a lexicon.
+    """Where a graph finds the words and pairs of a vocabulary.
 
     Parameters
     ----------
-    lexicon : Lexicon
+    vocabulary : Vocabulary
 
     Attributes
     ----------
     order : ndarray of shape (n_features,), int64
-        The number in the lexicon of what the graph finds in each place.
+        The number in the vocabulary of what the graph finds in each place.
     """
 
-    def __init__(self, lexicon: Lexicon) -> None:
-        self._n_words = len(lexicon.words)
-        self._words = _Buckets(lexicon.words.view(np.int64))
+    def __init__(self, vocabulary: Vocabulary) -> None:
+        self._n_words = len(vocabulary.words)
+        self._words = _Buckets(vocabulary.words.view(np.int64))
         place = np.empty(self._n_words, np.int64)
         place[self._words.order] = np.arange(self._n_words)
-        codes = pair_codes(place[lexicon.pairs], self._n_words)
+        codes = pair_codes(place[vocabulary.pairs], self._n_words)
         self._pairs = _Buckets(codes.view(np.int64))
         pairs = self._n_words + self._pairs.order
         self.order = np.concatenate([self._words.order, pairs])

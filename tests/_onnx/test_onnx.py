@@ -23,11 +23,11 @@ from sklearn_static._layers.layers import (
     Residual,
     Scale,
 )
-from sklearn_static._lexical.vocabulary import learn
-from sklearn_static._lexical.weights import WordVotes, idf_of
+from sklearn_static._lexical.vocabulary import fit_vocabulary
+from sklearn_static._lexical.weights import WordWeights, idf_of
 from sklearn_static._tokens.bags import TokenBags
 from sklearn_static.head import StaticHeadClassifier, StaticHeadRegressor
-from sklearn_static.votes import StaticVotesTransformer, features_of_bags
+from sklearn_static.transformer import features_of_bags
 
 onnx = pytest.importorskip("onnx", reason="onnx is not installed")
 onnxruntime = pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
@@ -87,18 +87,18 @@ def pipeline_of(embedding, *layers, head=None):
 
 
 def voting(embedding, texts, n_outputs=3):
-    """A pipeline whose votes, all random, are for the words of `texts`."""
+    """A pipeline whose word weights are random, for the words of `texts`."""
     return voting_on(embedding, embedding.tokenize([*texts, *texts[::2]]), n_outputs)
 
 
 def voting_on(embedding, bags, n_outputs=3):
-    """A pipeline whose votes, all random, are for the words of tokenized texts."""
-    lexicon, df = learn(embedding.words(bags), 100_000)
+    """A pipeline whose word weights are random, for the words of tokenized texts."""
+    vocabulary, df = fit_vocabulary(embedding.words(bags), 100_000)
     idf = idf_of(df, len(bags.offsets) - 1)
-    votes = WordVotes(lexicon, idf, normal(len(df), n_outputs))
+    word_weights = WordWeights(vocabulary, idf, normal(len(df), n_outputs))
     layer = linear(embedding.n_dimensions + n_outputs, n_outputs)
     head = StaticHeadClassifier(Head((layer,)), np.arange(n_outputs))
-    transformer = StaticVotesTransformer(embedding, votes)
+    transformer = StaticEmbeddingTransformer(embedding, word_weights=word_weights)
     return StaticPipeline([("embedding", transformer), ("head", head)])
 
 
@@ -130,7 +130,7 @@ def test_tokens_and_words_of_every_tokenizer_predict_the_same(
     tokenizer, make_table, odd_texts, plain_texts, tmp_path
 ):
     pipeline = voting(make_table(tokenizer, normalize=True), plain_texts + odd_texts)
-    assert len(pipeline[0].votes.lexicon.pairs) > 3
+    assert len(pipeline[0].word_weights.vocabulary.pairs) > 3
     upper = [text.upper() for text in plain_texts]
     assert_exported(pipeline, [*odd_texts, *plain_texts, *upper], tmp_path)
 
@@ -166,16 +166,16 @@ def test_words_of_any_tokens_are_the_same(tmp_path, make_model, tokens):
     pipeline.to_onnx(tmp_path / "model.onnx")
     bags = TokenBags.from_rows(rows)
     (answer,) = session_of(tmp_path / "model.onnx").run(None, bags._asdict())
-    features = features_of_bags(table, pipeline[0].votes, bags)
+    features = features_of_bags(table, pipeline[0].word_weights, bags)
     expected = pipeline[-1].predict_proba(features)
     assert_allclose(answer, expected, rtol=0, atol=5e-6)
-    words = table.words(bags).prints
-    assert 0.2 < np.isin(words, pipeline[0].votes.lexicon.words).mean() < 1
+    words = table.words(bags).hashes
+    assert 0.2 < np.isin(words, pipeline[0].word_weights.vocabulary.words).mean() < 1
 
 
 def test_votes_that_know_no_word_predict_the_same(embedding, odd_texts, tmp_path):
     pipeline = voting(embedding, ["", "!"])
-    assert len(pipeline[0].votes.lexicon) == 0
+    assert len(pipeline[0].word_weights.vocabulary) == 0
     assert_exported(pipeline, odd_texts, tmp_path)
 
 
@@ -183,7 +183,7 @@ def test_an_unknown_word_makes_no_pair(tmp_path):
     known, unknown = ["oven", "pan", "butter", "salt"], "harbour"
     pairs = [" ".join(pair) for pair in product(known, repeat=2)]
     pipeline = voting(toy_embedding(), pairs * 2)
-    assert len(pipeline[0].votes.lexicon.pairs) == len(pairs)
+    assert len(pipeline[0].word_weights.vocabulary.pairs) == len(pairs)
     texts = [f"{word} {unknown}" for word in known]
     texts += [f"{unknown} {word}" for word in known]
     assert_exported(pipeline, texts, tmp_path)
@@ -194,7 +194,7 @@ def test_words_are_found_among_many(word_piece, make_table, tmp_path):
     words = ["".join(row) for row in letters]
     texts = [" ".join(words[i : i + 7]) for i in range(0, len(words), 3)]
     pipeline = voting(make_table(word_piece), texts, n_outputs=2)
-    assert len(pipeline[0].votes.lexicon) > 4000
+    assert len(pipeline[0].word_weights.vocabulary) > 4000
     assert_exported(pipeline, texts + [" ".join(words[::-1])], tmp_path)
 
 
@@ -442,7 +442,11 @@ def test_models_beyond_what_a_file_holds_are_refused(
     pipeline.to_onnx(tmp_path / "model.onnx")
     size, rest = (tmp_path / "model.onnx").stat().st_size, 40_000
     (layer,) = pipeline[-1].head.layers
-    parts = (pipeline[0].embedding.vectors, pipeline[0].votes.votes, layer.weight)
+    parts = (
+        pipeline[0].embedding.vectors,
+        pipeline[0].word_weights.weights,
+        layer.weight,
+    )
     assert min(part.nbytes for part in parts) > rest
     monkeypatch.setattr(graphs, "_MOST_BYTES", size)
     pipeline.to_onnx(tmp_path / "model.onnx")

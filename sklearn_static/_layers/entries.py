@@ -1,0 +1,42 @@
+"""Checks of what a file says of a layer: its tensors and numbers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+__all__ = ["LARGEST_NUMBER", "finite", "number", "place"]
+
+LARGEST_NUMBER = 1e30
+
+
+def number(value: Any, least: float) -> float:
+    """`value`, if it is a number from `least` to the largest that a layer may have."""
+    if type(value) not in (int, float) or not least <= value <= LARGEST_NUMBER:
+        raise TypeError(f"{value!r} is no number from {least:g} to {LARGEST_NUMBER:g}")
+    return float(value)
+
+
+def place(value: Any) -> int:
+    """`value`, if it is a whole number that can count columns."""
+    # bool is a subclass of int, and a slice of True would be one of 1.
+    if type(value) is not int or not 0 <= value < 2**31:
+        raise TypeError(f"{value!r} is no number of a column")
+    return value
+
+
+def finite(name: str, tensor: np.ndarray) -> np.ndarray:
+    """The float32 values of the tensor called `name`.
+
+    Raises
+    ------
+    ValueError
+        If they are no finite floats.
+    """
+    # What overflows float32 is infinite there.
+    with np.errstate(over="ignore"):
+        values = tensor.astype(np.float32, copy=False)
+    if tensor.dtype.kind != "f" or not np.isfinite(values).all():
+        raise ValueError(f"{name} holds values that are no finite floats.")
+    return values

@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 from scipy.special import expit, log_expit, log_softmax, logit, softmax
 
-__all__ = ["Classes", "Labels", "Problem"]
+__all__ = ["Classes", "Labels", "Problem", "Values"]
 
 
 class Problem(Protocol):
@@ -193,6 +193,29 @@ class Labels:
     def learnable_from(self, others: Problem) -> np.ndarray:
         """All texts."""
         return np.ones(len(self.y), bool)
+
+
+@dataclass(frozen=True)
+class Values:
+    """Real values for each text, and the squared error of each.
+
+    Attributes
+    ----------
+    y : ndarray of shape (n_texts, n_outputs), float32
+    weight : ndarray of shape (n_texts,), float64
+    """
+
+    y: np.ndarray
+    weight: np.ndarray
+
+    @property
+    def n_outputs(self) -> int:
+        """The number of targets."""
+        return self.y.shape[1]
+
+    def strata(self) -> None:
+        """None: texts have no classes."""
+        return
 
 
 def _only(weight: np.ndarray, rows: np.ndarray) -> np.ndarray:

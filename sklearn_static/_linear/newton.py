@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 from scipy.optimize import minimize
-from sklearn.exceptions import ConvergenceWarning
 
 from .design import Design
 from .losses import Problem
 
 __all__ = ["Calibration", "Linear", "calibrate", "fit_linear"]
 
-_MAX_ITER = 1000
-# The length of the mean loss's gradient that is left.
-_TOLERANCE = 1e-3
 # How far from the start to go at first. What is too far is taken back.
 _FIRST_STEP = 10.0
 
@@ -30,11 +25,13 @@ class Linear(NamedTuple):
     weights : ndarray of shape (n_features, n_outputs), float64
     intercept : ndarray of shape (n_outputs,), float64
     n_iter : int
+    has_converged : bool
     """
 
     weights: np.ndarray
     intercept: np.ndarray
-    n_iter: int
+    n_iter: int = 0
+    has_converged: bool = True
 
     def scores(self, design: Design) -> np.ndarray:
         """The scores of texts, of shape (n_texts, n_outputs)."""
@@ -43,13 +40,20 @@ class Linear(NamedTuple):
 
 
 def fit_linear(
-    design: Design, problem: Problem, C: float, start: Linear | None = None
+    design: Design,
+    problem: Problem,
+    C: float,
+    start: Linear | None = None,
+    *,
+    tol: float = 1e-3,
+    max_iter: int = 1000,
 ) -> Linear:
     """The weights of least loss, as of scikit-learn's LogisticRegression.
 
     By Newton's method, each step of which is found by conjugate gradients within a
-    radius of trust (T. Steihaug, SIAM J. Numer. Anal. 20, 1983): it takes products with
-    the features only, and needs no more memory than a few copies of the weights.
+    trust region (scipy's ``trust-ncg``; T. Steihaug, SIAM J. Numer. Anal. 20, 1983):
+    it takes products with the features only, and needs no more memory than a few copies
+    of the weights.
 
     Parameters
     ----------
@@ -60,16 +64,15 @@ def fit_linear(
         The inverse strength of the squared penalty on the weights.
     start : Linear, default=None
         Where to begin, which changes only how long it takes.
-
-    Warns
-    -----
-    ConvergenceWarning
-        If the minimum is not found.
+    tol : float, default=1e-3
+        The length of the mean loss's gradient that is left.
+    max_iter : int, default=1000
+        The most steps.
     """
     objective = _Objective(design, problem, C)
     if start is None:
         shape = (design.n_features, problem.n_outputs)
-        start = Linear(np.zeros(shape), problem.log_prior(), 0)
+        start = Linear(np.zeros(shape), problem.log_prior())
     found = minimize(
         objective,
         np.append(start.weights, start.intercept),
@@ -77,20 +80,15 @@ def fit_linear(
         hessp=objective.curvature_along,
         method="trust-ncg",
         options={
-            "maxiter": _MAX_ITER,
-            "gtol": _TOLERANCE,
+            "maxiter": max_iter,
+            "gtol": tol,
             "initial_trust_radius": _FIRST_STEP,
             "max_trust_radius": 1e6,
         },
     )
-    if found.nit >= _MAX_ITER:
-        warnings.warn(
-            f"The solver stopped after {_MAX_ITER} iterations, before it had found "
-            "the minimum. A lower C helps.",
-            ConvergenceWarning,
-            stacklevel=2,
-        )
-    return Linear(*objective.parts(found.x), int(found.nit))
+    # Status 1 is the limit of steps. A step that rounding makes vain ends it, too, but
+    # at a point from which nothing better can be found.
+    return Linear(*objective.parts(found.x), int(found.nit), found.status != 1)
 
 
 class _Objective:
@@ -157,13 +155,20 @@ class Calibration(NamedTuple):
 
 
 def calibrate(
-    scores: np.ndarray, problem: Problem, log_prior: np.ndarray, *, shifts: bool
+    scores: np.ndarray,
+    problem: Problem,
+    log_prior: np.ndarray,
+    *,
+    shifts: bool,
+    prior_share: float = 0.0,
+    n_pseudo: float = 1.0,
 ) -> Calibration:
     """The calibration of least loss on texts that were not trained on.
 
     A temperature [1]_, and a share of the prior log-probabilities that is taken away:
     under its penalty a model leans to frequent classes on texts whose words it knows
-    little of. It is held to no calibration by a penalty that weighs as much as a text.
+    little of. A ridge penalty worth `n_pseudo` texts shrinks the temperature towards 1
+    and the share towards `prior_share`.
 
     Parameters
     ----------
@@ -173,19 +178,24 @@ def calibrate(
     log_prior : ndarray of shape (n_outputs,)
     shifts : bool
         Whether to take anything away.
+    prior_share : float, default=0.0
+        The share that is expected.
+    n_pseudo : float, default=1.0
+        How many held-out texts that expectation is worth.
 
     Returns
     -------
     calibration : Calibration
-        Of no texts, one that changes nothing.
+        Of no texts, the one that is expected.
 
     References
     ----------
     .. [1] C. Guo et al., "On Calibration of Modern Neural Networks", ICML 2017.
     """
     n_texts = len(scores)
+    expected = np.array([0.0, prior_share if shifts else 0.0])
     if not n_texts:
-        return Calibration(1.0, np.zeros(problem.n_outputs), 0.0)
+        return Calibration(1.0, -expected[1] * log_prior, 0.0)
 
     def objective(point: np.ndarray) -> tuple[float, np.ndarray]:
         factor, share = np.exp(point[0]), point[1]
@@ -193,9 +203,11 @@ def calibrate(
         gradient = np.array(
             [factor * (of_scores * scores).sum(), -(of_scores @ log_prior).sum()]
         )
-        return loss + point @ point / (2 * n_texts), gradient + point / n_texts
+        pull = n_pseudo / n_texts
+        off = point - expected
+        return loss + pull * (off @ off) / 2, gradient + pull * off
 
     bounds = [(None, None), (0, None if shifts else 0)]
-    found = minimize(objective, np.zeros(2), jac=True, method="L-BFGS-B", bounds=bounds)
+    found = minimize(objective, expected, jac=True, method="L-BFGS-B", bounds=bounds)
     factor, share = float(np.exp(found.x[0])), found.x[1]
     return Calibration(factor, -share * log_prior, float(found.fun))

@@ -10,34 +10,27 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.sparse import csr_array
 
 from .design import Design, Gram, SideBySide
+from .folds import Split
 from .losses import Problem
 from .newton import Calibration, Linear, calibrate, fit_linear
 from .threads import Start, one_blas_thread, second_thread
 
-__all__ = ["Features", "Solution", "Split", "folds", "solve"]
+__all__ = ["FACTORS", "Features", "Solution", "solve"]
 
 # Of rows of length 1 beside rows of length 1; the first where nothing can be tried.
-_FACTORS = (0.5, 1.0, 2.0, 4.0)
-_FOLDS = 5
-# Scores of so many texts are enough to calibrate by,
-_HELD_OUT = 1000
-# and of more than so many tell no more, so that more are better trained on.
-_LARGEST_FOLD = 4000
+FACTORS = (0.5, 1.0, 2.0, 4.0)
+# The most folds that scores out of fold come from.
+_OUT_OF_FOLD = 5
 # So many texts to train on are enough to choose a factor by.
 _SAMPLE = 16_000
-# Up to so many texts, inner products of all pairs are the cheaper way.
-_FEW_TEXTS = 2000
 # The features of more texts than these are not copied to leave out some.
 _MANY_TEXTS = 20_000
-
-Split = tuple[np.ndarray, np.ndarray]
-"""Numbers of texts to train on, and of texts to hold out."""
 
 
 @dataclass(frozen=True)
@@ -65,12 +58,27 @@ class Solution:
     sparse : ndarray of shape (n_sparse, n_outputs), float32
     intercept : ndarray of shape (n_outputs,), float32
     n_iter : int
+    has_converged : bool
+    temperature : float
+        What calibration multiplied the scores by, weights and intercept included.
+    shift : ndarray of shape (n_outputs,)
+        What calibration added to them after that.
+    alpha : float or None
+        The penalty that was chosen, of ridge regression.
+    out_of_fold : ndarray of shape (n_train, n_outputs), float32, or None
+        What sparse features add to the score of each text that was trained on, by the
+        uncalibrated model of a fold that held it out. None where nobody asked.
     """
 
     dense: np.ndarray
     sparse: np.ndarray
     intercept: np.ndarray
     n_iter: int
+    has_converged: bool
+    temperature: float
+    shift: np.ndarray
+    alpha: float | None = None
+    out_of_fold: np.ndarray | None = None
 
 
 @one_blas_thread()
@@ -83,7 +91,10 @@ def solve(
     C: float,
     shifts: bool,
     random_state: np.random.RandomState,
-    told: Callable[[int, int], None] = lambda n_done, n_in_all: None,
+    tol: float = 1e-3,
+    max_iter: int = 1000,
+    callback: Callable[[int, int], None] = lambda n_done, n_steps: None,
+    fold: np.ndarray | None = None,
 ) -> Solution:
     """The calibrated linear model of some texts.
 
@@ -103,20 +114,28 @@ def solve(
         Whether calibration may move scores from class to class.
     random_state : RandomState
         Draws a sample of many texts.
-    told : callable, default=None
-        Is told how many steps are done, of how many, whenever one is.
+    tol : float, default=1e-3
+        The length of the mean loss's gradient at which the solver stops.
+    max_iter : int, default=1000
+        The most steps of the solver, for each model.
+    callback : callable, default=None
+        Called with ``(n_done, n_steps)`` after each step.
+    fold : ndarray of shape (n_train,), int64, default=None
+        The fold of each text that is trained on, if scores out of fold are wanted;
+        `splits` are of the first of them.
     """
     centre = features.dense.mean(axis=0)
     centred = features.dense
     centred -= centre
-    factors = _FACTORS if splits and features.sparse.shape[1] else _FACTORS[:1]
+    fit = partial(_fitted, problem=problem, C=C, tol=tol, max_iter=max_iter)
+    factors = FACTORS if splits and features.sparse.shape[1] else FACTORS[:1]
     small = [_sampled(split, random_state) for split in splits]
     needs_more = any(len(rows) > _SAMPLE for rows, _ in splits)
     n_steps = len(factors) + needs_more + 1
     attempt = partial(
         _tried,
+        fit=fit,
         problem=problem,
-        C=C,
         log_prior=problem.take(train).log_prior(),
         shifts=shifts,
     )
@@ -127,43 +146,26 @@ def solve(
             trial = attempt(design, small, before=best)
             if best is None or trial.calibration.loss < best.calibration.loss:
                 best = trial
-            told(n_done, n_steps)
+            callback(n_done, n_steps)
         assert best is not None
         if needs_more:
             best = attempt(best.design, splits, before=best)
-            told(n_steps - 1, n_steps)
+            callback(n_steps - 1, n_steps)
         design, models, calibration = best
-        linear = _fitted(design, problem, train, C, _mean(models))
-        told(n_steps, n_steps)
+        linear = fit(design, train, start=_mean(models))
+        out_of_fold = None
+        if fold is not None:
+            out_of_fold = _out_of_fold(best, features.sparse, train, fold, fit)
+        callback(n_steps, n_steps)
     dense, sparse = design.weights(linear.weights * calibration.factor)
     intercept = calibration(linear.intercept) - centre @ dense
     return Solution(
-        _float32(dense), _float32(sparse), _float32(intercept), linear.n_iter
+        *(_float32(dense), _float32(sparse), _float32(intercept), linear.n_iter),
+        has_converged=all(model.has_converged for model in (*models, linear)),
+        temperature=calibration.factor,
+        shift=calibration.shift,
+        out_of_fold=out_of_fold,
     )
-
-
-def folds(problem: Problem, random_state: np.random.RandomState) -> list[Split]:
-    """Splits to calibrate by: some of five folds, each with all classes if it can be.
-
-    Parameters
-    ----------
-    problem : Problem
-        Of n_texts texts; a single one cannot be split.
-    random_state : RandomState
-    """
-    n_texts = len(problem.weight)
-    if n_texts < 2:
-        return []
-    order, strata = random_state.permutation(n_texts), problem.strata()
-    if strata is not None:
-        order = order[np.argsort(strata[order], kind="stable")]
-    n_folds = min(max(_FOLDS, n_texts // _LARGEST_FOLD), n_texts)
-    fold = np.empty(n_texts, np.int64)
-    fold[order] = np.arange(n_texts) % n_folds
-    n_needed = min(n_folds, -(-_HELD_OUT * n_folds // n_texts))
-    return [
-        (np.flatnonzero(fold != i), np.flatnonzero(fold == i)) for i in range(n_needed)
-    ]
 
 
 def _sampled(split: Split, random_state: np.random.RandomState) -> Split:
@@ -179,7 +181,7 @@ def _designs(
 ) -> Iterator[Design]:
     """The features with sparse ones multiplied by each of the factors."""
     dense, sparse = features.dense, features.sparse
-    if len(dense) > _FEW_TEXTS:
+    if not _prefers_gram(dense, sparse):
         for factor in factors:
             yield SideBySide(dense, sparse, factor, start)
         return
@@ -188,6 +190,46 @@ def _designs(
     products = of_dense @ of_dense.T, (of_sparse @ of_sparse.T).toarray()
     for factor in factors:
         yield Gram.of(dense, sparse, factor, products)
+
+
+def _prefers_gram(dense: np.ndarray, sparse: csr_array) -> bool:
+    """Whether a square matrix of inner products is cheaper than the features.
+
+    Its product costs n_texts a text and class, that of the features the number of dense
+    ones and of non-zeros. The weights of the two were fitted to the times of both ways
+    on short and long texts.
+    """
+    n_texts, n_dense = dense.shape
+    return n_texts <= 2 * n_dense + 7 * sparse.nnz / max(n_texts, 1)
+
+
+def _out_of_fold(
+    trial: _Trial,
+    sparse: csr_array,
+    train: np.ndarray,
+    fold: np.ndarray,
+    fit: Callable[..., Linear],
+) -> np.ndarray:
+    """What sparse features add to the scores of texts in models that held them out.
+
+    The models of the trial are those of the first folds. Those of the others start from
+    their mean, which is near. Of very many folds, several are held out at once.
+    """
+    n_folds, known = int(fold.max(initial=0)) + 1, trial.models
+    if n_folds > _OUT_OF_FOLD:
+        fold, n_folds, known = fold % _OUT_OF_FOLD, _OUT_OF_FOLD, []
+    out: np.ndarray = np.zeros((len(train), len(trial.calibration.shift)), np.float32)
+    if n_folds < 2:
+        return out
+    for i in range(n_folds):
+        if i < len(known):
+            model = known[i]
+        else:
+            model = fit(trial.design, train[fold != i], start=_mean(trial.models))
+        rows = np.flatnonzero(fold == i)
+        _, weights = trial.design.weights(model.weights)
+        out[rows] = sparse[train[rows]] @ _float32(weights)
+    return out
 
 
 class _Trial(NamedTuple):
@@ -216,8 +258,8 @@ def _tried(
     design: Design,
     splits: Sequence[Split],
     *,
+    fit: Callable[..., Linear],
     problem: Problem,
-    C: float,
     log_prior: np.ndarray,
     shifts: bool,
     before: _Trial | None,
@@ -231,7 +273,7 @@ def _tried(
     for i, (train, held_out) in enumerate(splits):
         known = problem.take(train)
         start = None if before is None else before.start(i, design)
-        models.append(_fitted(design, problem, train, C, start))
+        models.append(fit(design, train, start=start))
         rows.append(held_out[problem.take(held_out).learnable_from(known)])
         scores.append(models[-1].scores(design.take(rows[-1])))
     known = problem.take(np.concatenate(rows))
@@ -240,19 +282,27 @@ def _tried(
 
 
 def _fitted(
-    design: Design, problem: Problem, rows: np.ndarray, C: float, start: Linear | None
+    design: Design,
+    rows: np.ndarray,
+    *,
+    problem: Problem,
+    C: float,
+    start: Linear | None,
+    tol: float,
+    max_iter: int,
 ) -> Linear:
     """The model of some texts."""
+    settings: dict[str, Any] = {"tol": tol, "max_iter": max_iter}
     if len(rows) > _MANY_TEXTS:
-        return fit_linear(design, problem.only(rows), C, start)
-    return fit_linear(design.take(rows), problem.take(rows), C, start)
+        return fit_linear(design, problem.only(rows), C, start, **settings)
+    return fit_linear(design.take(rows), problem.take(rows), C, start, **settings)
 
 
 def _mean(models: Sequence[Linear]) -> Linear | None:
     if not models:
         return None
-    weights, intercepts, _ = zip(*models, strict=True)
-    return Linear(np.mean(weights, axis=0), np.mean(intercepts, axis=0), 0)
+    weights, intercepts, *_ = zip(*models, strict=True)
+    return Linear(np.mean(weights, axis=0), np.mean(intercepts, axis=0))
 
 
 def _float32(values: np.ndarray) -> np.ndarray:

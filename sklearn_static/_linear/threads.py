@@ -11,7 +11,7 @@ from typing import Any
 
 from threadpoolctl import threadpool_limits
 
-from .._utils.cores import n_cores
+from .._utils.parallel import n_cores
 
 __all__ = ["Start", "in_turn", "one_blas_thread", "second_thread"]
 

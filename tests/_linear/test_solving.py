@@ -11,7 +11,6 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy.optimize import check_grad
 from scipy.sparse import csr_array
 from scipy.special import expit, log_softmax, logit, softmax
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 from threadpoolctl import threadpool_info, threadpool_limits
@@ -20,17 +19,31 @@ from sklearn_static._linear import (
     Classes,
     Features,
     Labels,
-    folds,
+    fold_numbers,
     newton,
     solve,
     solver,
+    splits_of,
 )
 from sklearn_static._linear import design as design_module
 from sklearn_static._linear.design import Gram, SideBySide
-from sklearn_static._linear.newton import calibrate, fit_linear
+from sklearn_static._linear.newton import calibrate
 from sklearn_static._linear.threads import in_turn, one_blas_thread, second_thread
 
 SEEDS = st.integers(0, 2**32 - 1)
+
+
+SETTINGS = {"tol": 1e-3}
+
+
+def fit_linear(*args, **options):
+    return newton.fit_linear(*args, **{**SETTINGS, **options})
+
+
+def folds(problem, random_state):
+    n_texts = len(problem.weight)
+    fold = fold_numbers(problem.strata(), np.arange(n_texts), random_state)
+    return splits_of(fold)
 
 
 def classes_of(y, n_classes, weight=None):
@@ -266,8 +279,9 @@ def test_weights_of_repeated_texts_are_turned_back_to_the_same_scores():
     assert_allclose(design.scores(again), design.scores(solved), atol=0.01)
 
 
-def test_more_texts_than_features_have_a_square_root():
+def test_more_texts_than_features_have_a_square_root(monkeypatch):
     """Their inner products are singular but for rounding, which is to be borne."""
+    monkeypatch.setattr(solver, "_prefers_gram", lambda *features: True)
     n_texts = 600
     counts = np.random.default_rng(0).integers(0, 5, (n_texts, 20))
     lengths = np.linalg.norm(counts, axis=1, keepdims=True)
@@ -281,7 +295,7 @@ def test_more_texts_than_features_have_a_square_root():
 @pytest.fixture
 def exact(monkeypatch):
     """Minima found more exactly, though not beyond what float32 features allow."""
-    monkeypatch.setattr(newton, "_TOLERANCE", 1e-5)
+    monkeypatch.setitem(SETTINGS, "tol", 1e-5)
 
 
 def most_error(problem, C):
@@ -292,7 +306,7 @@ def most_error(problem, C):
     tolerance allows for the rounding of the gradient and for the other solver.
     """
     share = 1 / (C * problem.strength * problem.weight.sum())
-    return 2 * newton._TOLERANCE / share
+    return 2 * SETTINGS["tol"] / share
 
 
 def centred(intercept):
@@ -404,12 +418,12 @@ def test_the_start_changes_only_how_long_it_takes():
     assert_allclose(back.weights, first.weights, rtol=0, atol=atol)
 
 
-def test_it_warns_that_the_minimum_is_not_found(monkeypatch):
-    monkeypatch.setattr(newton, "_MAX_ITER", 1)
+def test_it_says_whether_the_minimum_was_found():
     dense = some_dense(80)
     problem = classes_of(noisy_classes(dense, 3), 3)
-    with pytest.warns(ConvergenceWarning, match="after 1 iterations.*lower C"):
-        assert fit_linear(dense_only(dense), problem, 1.0).n_iter == 1
+    stopped = fit_linear(dense_only(dense), problem, 1.0, max_iter=1)
+    assert (stopped.n_iter, stopped.has_converged) == (1, False)
+    assert fit_linear(dense_only(dense), problem, 1.0).has_converged
 
 
 # Calibration
@@ -609,7 +623,13 @@ def solved(features, problem, *, C=10.0, shifts=True, splits=None, seed=0, **opt
     rows = np.arange(len(features.dense))
     return solve(
         *(copied(features), problem, rows, splits),
-        **{"C": C, "shifts": shifts, "random_state": state(seed), **options},
+        **{
+            "C": C,
+            "shifts": shifts,
+            "random_state": state(seed),
+            **SETTINGS,
+            **options,
+        },
     )
 
 
@@ -631,12 +651,12 @@ def assert_same_solutions(one, other, **tolerance):
     assert_allclose(centred(one.intercept), centred(other.intercept), **tolerance)
 
 
-WAYS = pytest.mark.parametrize("few_texts", [2000, 0], ids=["Gram", "side by side"])
+WAYS = pytest.mark.parametrize("is_gram", [True, False], ids=["Gram", "side by side"])
 
 
 @WAYS
-def test_solving_is_repeatable(few_texts, monkeypatch):
-    monkeypatch.setattr(solver, "_FEW_TEXTS", few_texts)
+def test_solving_is_repeatable(is_gram, monkeypatch):
+    monkeypatch.setattr(solver, "_prefers_gram", lambda *features: is_gram)
     features, y = toy(150)
     problem = classes_of(y, 3)
     one, other = solved(features, problem), solved(features, problem)
@@ -650,10 +670,10 @@ def test_solving_is_repeatable(few_texts, monkeypatch):
 
 @pytest.mark.usefixtures("exact")
 @WAYS
-def test_without_splits_it_is_logistic_regression(few_texts, monkeypatch):
+def test_without_splits_it_is_logistic_regression(is_gram, monkeypatch):
     """Of sparse features by a factor, and of centred dense ones."""
-    monkeypatch.setattr(solver, "_FEW_TEXTS", few_texts)
-    monkeypatch.setattr(solver, "_FACTORS", (2.0, 1.0))
+    monkeypatch.setattr(solver, "_prefers_gram", lambda *features: is_gram)
+    monkeypatch.setattr(solver, "FACTORS", (2.0, 1.0))
     features, y = toy(150)
     features = Features(features.dense + np.float32(3), features.sparse)
     solution = solved(features, classes_of(y, 3), splits=[], C=1.0)
@@ -672,7 +692,7 @@ def test_few_texts_and_many_are_solved_alike(n_sparse, monkeypatch):
     features, y = toy(150)
     features = Features(features.dense, features.sparse[:, :n_sparse])
     few = solved(features, classes_of(y, 3))
-    monkeypatch.setattr(solver, "_FEW_TEXTS", 0)
+    monkeypatch.setattr(solver, "_prefers_gram", lambda *features: False)
     many = solved(features, classes_of(y, 3))
     assert few.sparse.shape == (n_sparse, 3)
     assert_same_solutions(few, many, atol=0.005)
@@ -694,27 +714,27 @@ def test_held_out_texts_choose_the_factor_of_sparse_features(kind, monkeypatch):
         return calibration
 
     monkeypatch.setattr(solver, "calibrate", noted)
-    monkeypatch.setattr(solver, "_FACTORS", factors)
+    monkeypatch.setattr(solver, "FACTORS", factors)
     chosen = solved(features, problem)
     assert len(set(losses)) == 3
     best = factors[np.argmin(losses)]
     assert best == (4.0 if "sparse" in kind else 1.0)
-    monkeypatch.setattr(solver, "_FACTORS", (best,))
+    monkeypatch.setattr(solver, "FACTORS", (best,))
     assert_same_solutions(chosen, solved(features, problem), atol=0.02)
 
 
 @WAYS
-def test_of_many_texts_a_sample_is_tried_with_every_factor(few_texts, monkeypatch):
+def test_of_many_texts_a_sample_is_tried_with_every_factor(is_gram, monkeypatch):
     """And the best factor with all of them, from where the sample has led."""
-    monkeypatch.setattr(solver, "_FEW_TEXTS", few_texts)
-    monkeypatch.setattr(solver, "_FACTORS", (1.0, 2.0))
+    monkeypatch.setattr(solver, "_prefers_gram", lambda *features: is_gram)
+    monkeypatch.setattr(solver, "FACTORS", (1.0, 2.0))
     features, y = toy(150)
     problem, sizes, steps, starts = classes_of(y, 3), [], [], []
 
-    def noted(design, problem, C, start):
+    def noted(design, problem, C, start, **settings):
         sizes.append(len(problem.weight))
         starts.append(start)
-        return fit_linear(design, problem, C, start)
+        return fit_linear(design, problem, C, start, **settings)
 
     monkeypatch.setattr(solver, "fit_linear", noted)
     everything = solved(features, problem)
@@ -722,7 +742,7 @@ def test_of_many_texts_a_sample_is_tried_with_every_factor(few_texts, monkeypatc
     assert_same_solutions(solved(features, problem), everything, rtol=0, atol=0)
     monkeypatch.setattr(solver, "_SAMPLE", 60)
     del sizes[:], starts[:]
-    solution = solved(features, problem, told=lambda *step: steps.append(step))
+    solution = solved(features, problem, callback=lambda *step: steps.append(step))
     assert sizes == [60] * 10 + [120] * 5 + [150]
     assert steps == [(1, 4), (2, 4), (3, 4), (4, 4)]
     assert [start is None for start in starts] == [True] * 5 + [False] * 11
@@ -734,7 +754,7 @@ def test_of_many_texts_a_sample_is_tried_with_every_factor(few_texts, monkeypatc
 @pytest.mark.usefixtures("exact")
 @pytest.mark.parametrize("kind", ["classes", "labels"])
 def test_texts_without_weight_count_as_little_as_those_left_out(kind, monkeypatch):
-    monkeypatch.setattr(solver, "_FEW_TEXTS", 0)
+    monkeypatch.setattr(solver, "_prefers_gram", lambda *features: False)
     features, y = toy(150)
     # The last class is only in texts that are not trained on.
     rows, splits = np.arange(100), [(np.arange(100), np.arange(100, 150))]
@@ -742,7 +762,7 @@ def test_texts_without_weight_count_as_little_as_those_left_out(kind, monkeypatc
     problem = classes_of(np.where(np.arange(150) < 120, y % 2, y), 3, weight)
     if kind == "labels":
         problem = labels_of(np.eye(3)[y], weight)
-    options = {"C": 1.0, "shifts": True, "random_state": state()}
+    options = {"C": 1.0, "shifts": True, "random_state": state(), **SETTINGS}
     left_out = solve(copied(features), problem, rows, splits, **options)
     monkeypatch.setattr(solver, "_MANY_TEXTS", 0)
     without_weight = solve(copied(features), problem, rows, splits, **options)
@@ -821,9 +841,9 @@ def test_calibration_leaves_out_texts_whose_class_is_not_taught(monkeypatch):
 )
 @WAYS
 def test_a_class_that_no_split_teaches_gets_finite_weights(
-    y, n_classes, few_texts, monkeypatch
+    y, n_classes, is_gram, monkeypatch
 ):
-    monkeypatch.setattr(solver, "_FEW_TEXTS", few_texts)
+    monkeypatch.setattr(solver, "_prefers_gram", lambda *features: is_gram)
     features = Features(some_dense(len(y), 60), some_sparse(len(y)))
     solution = solved(features, classes_of(y, n_classes))
     for values in (solution.dense, solution.sparse, solution.intercept):
@@ -862,11 +882,10 @@ def test_calibrated_probabilities_suit_new_texts_better(kind, seed):
     assert losses[0] < losses[1] - 0.01
 
 
-def test_solving_warns_that_minima_are_not_found(monkeypatch):
-    monkeypatch.setattr(newton, "_MAX_ITER", 1)
+def test_a_solution_says_whether_every_minimum_was_found():
     features, y = toy(60)
-    with pytest.warns(ConvergenceWarning, match="before it had found"):
-        solved(features, classes_of(y, 3))
+    assert not solved(features, classes_of(y, 3), max_iter=1).has_converged
+    assert solved(features, classes_of(y, 3)).has_converged
 
 
 def test_classes_that_are_far_apart_are_told_apart_without_a_warning():
@@ -892,7 +911,7 @@ def test_a_second_thread_is_for_a_second_core(n_cores, is_another, monkeypatch):
 
 
 def test_a_second_thread_changes_not_a_bit(monkeypatch):
-    monkeypatch.setattr(solver, "_FEW_TEXTS", 0)
+    monkeypatch.setattr(solver, "_prefers_gram", lambda *features: False)
     monkeypatch.setattr(design_module, "_WORTH_A_THREAD", 1)
     features, y = toy(150)
     solutions = []
@@ -922,3 +941,88 @@ def test_the_last_of_several_users_sets_threads_back():
         with pytest.raises(KeyboardInterrupt), one_blas_thread():
             raise KeyboardInterrupt
         assert blas_threads() == {2}
+
+
+# Scores out of fold
+
+
+@pytest.mark.parametrize("n_texts", [150, 1200], ids=["all folds known", "one known"])
+def test_scores_out_of_fold_are_of_models_that_did_not_see_the_text(
+    n_texts, monkeypatch
+):
+    """Other labels of a fold move the scores of all other texts, but not its own."""
+    monkeypatch.setattr(solver, "FACTORS", (1.0,))
+    features, y = toy(n_texts, seed=3)
+    problem = classes_of(y, 3)
+    fold = fold_numbers(y, np.arange(n_texts), state())
+    splits, rows = splits_of(fold), np.arange(n_texts)
+    options = {"C": 10.0, "shifts": True, "tol": 1e-6, "fold": fold}
+    first = solve(
+        *(copied(features), problem, rows, splits), random_state=state(), **options
+    )
+    assert first.out_of_fold.shape == (n_texts, 3)
+    assert first.out_of_fold.dtype == np.float32
+    alone = fold == 4
+    moved = classes_of(np.where(alone, (y + 1) % 3, y), 3)
+    other = solve(
+        *(copied(features), moved, rows, splits[:1]), random_state=state(), **options
+    )
+    again = solve(
+        *(copied(features), problem, rows, splits[:1]), random_state=state(), **options
+    )
+    scale = np.abs(again.out_of_fold).max()
+    difference = np.abs(other.out_of_fold - again.out_of_fold)
+    assert difference[alone].max() < 0.02 * scale
+    assert difference[~alone].max() > 0.1 * scale
+
+
+def test_texts_that_cannot_be_held_out_have_no_scores_out_of_fold():
+    features = Features(some_dense(1), some_sparse(1))
+    options = {"C": 1.0, "shifts": True, "random_state": state()}
+    fold = np.zeros(1, int)
+    alone = solve(features, classes_of([0], 2), np.arange(1), [], fold=fold, **options)
+    assert_array_equal(alone.out_of_fold, np.zeros((1, 2)))
+
+
+def test_raw_scores_come_out_of_calibrated_ones():
+    features, y = toy(150)
+    problem, rows = classes_of(y, 3), np.arange(150)
+    calibrated = solved(features, problem)
+    plain = solved(features, problem, splits=[])
+    assert abs(calibrated.temperature - 1) > 0.05
+    assert plain.temperature == 1
+    raw = (scores_of(calibrated, features) - calibrated.shift) / calibrated.temperature
+    assert len(raw) == len(rows)
+    expected = problem.loss(raw)[0]
+    best = problem.loss(scores_of(plain, features))[0]
+    # Of another factor, perhaps, but a minimum on the training texts as the other is.
+    assert expected == pytest.approx(best, rel=0.3)
+
+
+@pytest.mark.parametrize("prior_share", [0.0, 0.5])
+def test_calibration_without_texts_is_what_is_expected(prior_share):
+    problem, log_prior = classes_of([], 2), np.array([1.0, -1.0])
+    expected = calibrate(
+        np.empty((0, 2)), problem, log_prior, shifts=True, prior_share=prior_share
+    )
+    assert expected.factor == 1
+    assert_array_equal(expected.shift, -prior_share * log_prior)
+
+
+def test_an_expectation_of_many_texts_outweighs_few():
+    rng = np.random.default_rng(0)
+    y = np.r_[np.zeros(60, int), np.ones(20, int)]
+    problem, log_prior = classes_of(y, 2), classes_of(y, 2).log_prior()
+    scores = rng.normal(size=(80, 2))
+    shares = [
+        -calibrate(
+            *(scores, problem, log_prior),
+            shifts=True,
+            prior_share=0.5,
+            n_pseudo=n_pseudo,
+        ).shift[0]
+        / log_prior[0]
+        for n_pseudo in (1.0, 300.0, 1e6)
+    ]
+    assert shares[2] == pytest.approx(0.5, abs=1e-3)
+    assert abs(shares[1] - 0.5) < abs(shares[0] - 0.5)

@@ -13,11 +13,10 @@ import numpy as np
 from tokenizers import Tokenizer
 
 from ._io import hub
-from ._io.compression import compressed
-from ._io.files import ModelFormatError
+from ._io.compression import check_compression, compressed
 from ._io.mixin import FolderMixin
 from ._io.table import DEFAULT_MAX_LENGTH, StoredTable, further_entries, read_table
-from ._lexical.words import Words
+from ._lexical.words import WordFinder, Words
 from ._tokens.bags import TokenBags
 from ._tokens.parsing import TokenizerSource, parsed
 from ._tokens.pooling import parts, pool
@@ -29,11 +28,12 @@ from ._tokens.tokenizer import (
     copied,
 )
 from ._utils.arrays import check_fit, frozen, frozen_or_none
-from ._utils.batches import DEFAULT_BATCH_SIZE, for_each_batch
 from ._utils.lazy import lazy
-from ._utils.pickling import checked, stamped
+from ._utils.parallel import DEFAULT_BATCH_SIZE, for_each_batch
+from ._utils.pickling import with_version, without_version
 from ._utils.ranking import Ranking, cosines, ranked
 from ._utils.validation import HandleMissing, check_texts
+from .exceptions import ModelFormatError
 
 __all__ = ["StaticEmbedding", "resolve_embedding"]
 
@@ -443,6 +443,12 @@ class StaticEmbedding(FolderMixin):
             bags, weights = self.rows(bags)
         return parts(bags, self._matrix, weights=weights, normalize=self.normalize)
 
+    @lazy
+    def _word_finder(self) -> WordFinder:
+        # The tokenizer knows no words; what they are made of is in its vocabulary.
+        source = self._bag_tokenizer.source
+        return WordFinder(source.rules, source.vocabulary, self._bag_tokenizer.n_tokens)
+
     def words(self, bags: TokenBags) -> Words:
         """The words that the tokens of texts make up, without punctuation.
 
@@ -454,11 +460,11 @@ class StaticEmbedding(FolderMixin):
         Returns
         -------
         words : Words
-            With ``prints``, a fingerprint of each word, of shape (n_words,), uint64,
+            With ``hashes``, a hash of each word, of shape (n_words,), uint64,
             and ``offsets`` of shape (n_texts + 1,): text ``i`` has
-            ``prints[offsets[i]:offsets[i + 1]]``.
+            ``hashes[offsets[i]:offsets[i + 1]]``.
         """
-        words: Words = self._bag_tokenizer.words(bags)
+        words: Words = self._word_finder(bags)
         return words
 
     def words_of_tokens(self, bags: TokenBags) -> np.ndarray:
@@ -474,7 +480,7 @@ class StaticEmbedding(FolderMixin):
         words : ndarray of shape (n_tokens_in_all,), int64
             -1 for a token of no word, such as punctuation.
         """
-        numbers: np.ndarray = self._bag_tokenizer.words.of_tokens(bags)
+        numbers: np.ndarray = self._word_finder.of_tokens(bags)
         return numbers
 
     def rows(self, bags: TokenBags) -> tuple[TokenBags, np.ndarray | None]:
@@ -569,7 +575,50 @@ class StaticEmbedding(FolderMixin):
         >>> embedding.compress(texts, dimensions=64)
         StaticEmbedding(n_tokens=29524, n_dimensions=64, dtype=int8, ...)
         """
-        return compressed(self, texts, dtype, dimensions, min_df).embedding
+        return self._compress(texts, dtype, dimensions, min_df)[0]
+
+    def _compress(
+        self, texts: Any, dtype: str | None, dimensions: int | None, min_df: int
+    ) -> tuple[StaticEmbedding, np.ndarray | None]:
+        """What `compress` returns, and the directions that it keeps, as columns."""
+        check_compression(self.vectors, texts, dtype, dimensions, min_df)
+        typical, frequencies = None, None
+        if texts is not None:
+            frequencies = self._document_frequencies(texts)
+            typical = None if dimensions is None else self.encode(texts)
+        *table, directions = compressed(
+            self._token_vectors(),
+            self.vectors.dtype.name if dtype is None else str(np.dtype(dtype)),
+            *(dimensions, typical, frequencies, min_df),
+        )
+        vectors, weights, mapping = table
+        smaller = type(self)(
+            vectors,
+            self.tokenizer,
+            weights=weights,
+            mapping=mapping,
+            normalize=self.normalize,
+            max_length=self.max_length,
+            metadata=self._metadata,
+            convention=self.convention,
+        )
+        return smaller, directions
+
+    def _token_vectors(self) -> np.ndarray:
+        """What each token adds to a text: (n_tokens, n_dimensions), float32."""
+        vectors = self.vectors.astype(np.float32)
+        if self.mapping is not None:
+            vectors = vectors[self.mapping]
+        if self.weights is not None:
+            vectors *= self.weights[:, None]
+        return vectors
+
+    def _document_frequencies(self, texts: Any) -> np.ndarray:
+        """How many of `texts` have each token, of shape (n_tokens,)."""
+        bags = self.tokenize(texts)
+        text_of_token = np.repeat(np.arange(len(bags.lengths)), bags.lengths)
+        pairs = np.unique(text_of_token * self.n_tokens + bags.ids)
+        return np.bincount(pairs % self.n_tokens, minlength=self.n_tokens)
 
     def for_training(self, *, rescale: bool = True) -> StaticEmbedding:
         """The same with a float32 table to start training from.
@@ -635,10 +684,10 @@ class StaticEmbedding(FolderMixin):
 
     def __getstate__(self) -> dict[str, Any]:
         tokenizer = self._bag_tokenizer.tokenizer.to_str()
-        return stamped({**self._stored()._asdict(), "tokenizer": tokenizer})
+        return with_version({**self._stored()._asdict(), "tokenizer": tokenizer})
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        state = checked(state, type(self).__name__)
+        state = without_version(state, type(self).__name__)
         tokenizer = parsed(state["tokenizer"])
         self._init(StoredTable(**{**state, "tokenizer": tokenizer}), copy=False)
 

@@ -1,23 +1,51 @@
-"""Explanations: which tokens a prediction comes from."""
+"""Explanations: which tokens a prediction comes from, and which speak for a class.
+
+A text's features are the sum of what its tokens add. The head is followed along the
+straight line from no features to all of them, and each step's change of score is given
+to the tokens by their central differences. So this is the method of integrated
+gradients [1]_ with directions in place of coordinates, which needs no gradient. For an
+affine head one step is exact; what the steps of others leave over falls as their number
+grows, and is reported as the residual.
+
+References
+----------
+.. [1] M. Sundararajan, A. Taly and Q. Yan, "Axiomatic Attribution for Deep Networks",
+       ICML 2017.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import Any
 
 import numpy as np
+from scipy.special import log_softmax
 
-from ._attribution import attributed
-from ._layers.layers import Linear
-from ._lexical.weights import WordVotes
+from ._lexical.weights import WordWeights
+from ._lexical.words import Words
 from ._tokens.bags import TokenBags
+from ._utils.ranking import Ranking, ranked
 from .embedding import StaticEmbedding
 from .head import StaticHeadClassifier, StaticHeadRegressor
-from .votes import parts_of
+from .transformer import features_of_bags, parts_of
 
-__all__ = ["Explanation", "Explanations", "explained"]
+__all__ = [
+    "Explanation",
+    "Explanations",
+    "attributed",
+    "explained",
+    "top_tokens",
+    "word_weights_of",
+]
 
+Scores = Callable[[np.ndarray], np.ndarray]
+
+# How many rows of features a head gets at a time, which bounds the memory.
+_ROWS = 8192
+# What a probability is at most, so that its odds are finite.
+_ALMOST_ONE = 1 - 1e-15
 # The tests measure what so many leave over.
 _STEPS = 64
 _TOWARDS, _AGAINST = "46, 160, 67", "218, 54, 51"
@@ -183,26 +211,28 @@ def _mark(text: str, value: float, strength: float) -> str:
 
 def explained(
     embedding: StaticEmbedding,
-    votes: WordVotes | None,
+    word_weights: WordWeights | None,
     head: StaticHeadClassifier | StaticHeadRegressor,
     texts: list[str],
 ) -> Explanations:
     """An explanation of each of `texts` by the tokens that features come from."""
-    return Explanations([_explained(embedding, votes, head, text) for text in texts])
+    return Explanations(
+        [_explained(embedding, word_weights, head, text) for text in texts]
+    )
 
 
 def _explained(
     embedding: StaticEmbedding,
-    votes: WordVotes | None,
+    word_weights: WordWeights | None,
     head: StaticHeadClassifier | StaticHeadRegressor,
     text: str,
 ) -> Explanation:
     tokens, ids, spans = embedding.pieces(text)
     bags = TokenBags.from_lengths(ids, np.array([len(ids)]))
-    parts = parts_of(embedding, votes, bags)
-    layers = head.head.layers
-    is_affine = all(isinstance(layer, Linear) for layer in layers)
-    contributions = attributed(head.head, parts, 1 if is_affine else _STEPS)
+    parts = parts_of(embedding, word_weights, bags)
+    # Along an affine map, one step is exact.
+    n_steps = 1 if head.head.is_affine else _STEPS
+    contributions = attributed(head.head, parts, n_steps)
     ends = np.stack([np.zeros_like(parts, shape=parts.shape[1]), parts.sum(axis=0)])
     baseline, scores = head.head(ends).astype(np.float64)
     outputs = np.arange(len(scores))
@@ -217,3 +247,276 @@ def _explained(
         *(text, tokens, spans, outputs, contributions, baseline),
         residual=scores - baseline - contributions.sum(axis=0),
     )
+
+
+def attributed(scores: Scores, parts: np.ndarray, n_steps: int) -> np.ndarray:
+    """What each part of a text adds to its scores.
+
+    Parameters
+    ----------
+    scores : callable
+        The head: from (n, n_features), float32, to (n, n_outputs).
+    parts : ndarray of shape (n_parts, n_features), float32
+        Of one text, whose features are their sum.
+    n_steps : int
+        In how many steps to follow the head.
+
+    Returns
+    -------
+    contributions : ndarray of shape (n_parts, n_outputs), float64
+    """
+    features = parts.sum(axis=0)
+    n_outputs = scores(features[None]).shape[1]
+    contributions = np.zeros((len(parts), n_outputs))
+    halves = parts / np.float32(2 * n_steps)
+    for step in range(n_steps):
+        middle = features * np.float32((step + 0.5) / n_steps)
+        for start in range(0, len(parts), _ROWS):
+            part = slice(start, start + _ROWS)
+            difference = np.subtract(
+                scores(middle + halves[part]),
+                scores(middle - halves[part]),
+                dtype=np.float64,
+            )
+            contributions[part] += difference
+    return contributions
+
+
+def top_tokens(
+    embedding: StaticEmbedding,
+    word_weights: WordWeights | None,
+    head: StaticHeadClassifier,
+    texts: list[str] | None,
+    n_tokens: int,
+    min_df: int,
+) -> dict[Any, Ranking]:
+    """The tokens that speak most for each class, each by itself.
+
+    Parameters
+    ----------
+    embedding : StaticEmbedding
+    word_weights : WordWeights or None
+    head : StaticHeadClassifier
+    texts : list of str or None
+        Where tokens, words of several tokens and word pairs are looked for; None takes
+        the tokens of the whole vocabulary.
+    n_tokens : int
+        How many at most for each class.
+    min_df : int
+        How many of `texts` have to have each.
+
+    Returns
+    -------
+    top : dict of object to list of (str, float)
+        For each class, names with the log-odds of the class for a text of the token or
+        word alone, the greatest first. A pair has the log-odds of its own weight alone,
+        since its words stand there themselves.
+    """
+    if texts is None:
+        names: Sequence[str] = embedding.tokens
+        bags = TokenBags.alone(np.arange(len(names), dtype=np.int32))
+        log_odds = _log_odds_of_bags(embedding, word_weights, head, bags)
+    else:
+        found = _Found.of(embedding, word_weights, texts, min_df)
+        names = found
+        log_odds = np.vstack(
+            [
+                _log_odds_of_bags(embedding, word_weights, head, found.alone),
+                _log_odds_of_pairs(embedding, word_weights, head, found.pairs),
+            ]
+        )
+    return {
+        label: ranked(names, column, n_tokens)
+        for label, column in zip(head.classes_.tolist(), log_odds.T, strict=True)
+    }
+
+
+@dataclass(frozen=True, eq=False)
+class _Found(Sequence[str]):
+    """What texts have often enough, by name: tokens, then words, then word pairs.
+
+    Finding out a name means to tokenize a text anew, so that is left until it is asked
+    for: most are never shown.
+    """
+
+    embedding: StaticEmbedding
+    texts: list[str]
+    words: Words
+    # The tokens that count, and bags of each of them and of each word of several.
+    tokens: list[str]
+    alone: TokenBags
+    # For each word and pair where it stands: its first word and its last, as numbers
+    # among the words of all texts.
+    places: np.ndarray
+    # The numbers of the pairs in the vocabulary.
+    pairs: np.ndarray
+
+    @classmethod
+    def of(
+        cls,
+        embedding: StaticEmbedding,
+        word_weights: WordWeights | None,
+        texts: list[str],
+        min_df: int,
+    ) -> _Found:
+        bags = embedding.tokenize(texts)
+        words = embedding.words(bags)
+        tokens, _ = _frequent(bags.ids, bags.offsets, min_df)
+        names = embedding.tokens
+        starts, stops = _token_ranges(embedding.words_of_tokens(bags))
+        _, places = _frequent(words.hashes, words.offsets, min_df)
+        places = places[stops[places] - starts[places] > 1]
+        parts = [bags.ids[starts[i] : stops[i]] for i in places.tolist()]
+        ids = [*tokens[:, None], *parts]
+        pairs, seconds = np.empty(0, np.int32), np.empty(0, np.int64)
+        if word_weights is not None:
+            numbers = word_weights.vocabulary.numbers(words)[:, 1]
+            pairs, seconds = _frequent(numbers, words.offsets, min_df)
+            pairs, seconds = pairs[pairs >= 0], seconds[pairs >= 0]
+        return cls(
+            *(embedding, texts, words, [names[i] for i in tokens.tolist()]),
+            TokenBags.from_rows(ids),
+            np.concatenate(
+                [np.stack([places] * 2, 1), np.stack([seconds - 1, seconds], 1)]
+            ),
+            pairs,
+        )
+
+    def __len__(self) -> int:
+        return len(self.tokens) + len(self.places)
+
+    def __getitem__(self, index: Any) -> Any:
+        if index < len(self.tokens):
+            return self.tokens[index]
+        return self._name(*self.places[index - len(self.tokens)].tolist())
+
+    def _name(self, first: int, last: int) -> str:
+        """The words from `first` to `last` as they stand in their text.
+
+        In lower case where that makes no other words of them, so that the name does not
+        depend on which text was the first.
+        """
+        number = int(np.searchsorted(self.words.offsets, last, side="right")) - 1
+        text = self.texts[number]
+        ids, spans = self.embedding.pieces(text)[1:]
+        bags = TokenBags.from_lengths(ids, np.array([len(ids)]))
+        starts, stops = _token_ranges(self.embedding.words_of_tokens(bags))
+        before = int(self.words.offsets[number])
+        name = " ".join(
+            text[spans[starts[i - before], 0] : spans[stops[i - before] - 1, 1]]
+            for i in range(first, last + 1)
+        )
+        lower = self.embedding.words(self.embedding.tokenize([name.lower()])).hashes
+        same = np.array_equal(lower, self.words.hashes[first : last + 1])
+        return name.lower() if same else name
+
+
+def _frequent(
+    items: np.ndarray, offsets: np.ndarray, min_df: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """The distinct items that at least `min_df` texts have, and where each is first."""
+    distinct, first, number = np.unique(items, return_index=True, return_inverse=True)
+    n_texts = len(offsets) - 1
+    text = np.repeat(np.arange(n_texts), np.diff(offsets))
+    once = np.unique(number * n_texts + text)
+    df = np.bincount(once // max(n_texts, 1), minlength=len(distinct))
+    return distinct[df >= min_df], first[df >= min_df]
+
+
+def _token_ranges(word: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Of each word the place of its first token, and that behind its last."""
+    (place,) = np.nonzero(word >= 0)
+    bounds = np.flatnonzero(np.diff(word[place], prepend=-1, append=-1))
+    return place[bounds[:-1]], place[bounds[1:] - 1] + 1
+
+
+def _log_odds_of_bags(
+    embedding: StaticEmbedding,
+    word_weights: WordWeights | None,
+    head: StaticHeadClassifier,
+    bags: TokenBags,
+) -> np.ndarray:
+    """Of texts of these tokens alone, of shape (n_texts, n_classes), float64."""
+    n_texts = len(bags.offsets) - 1
+    parts = [np.empty((0, len(head.classes_)))]
+    for part in _parts(n_texts):
+        rows = TokenBags(
+            bags.ids[bags.offsets[part.start] : bags.offsets[part.stop]],
+            bags.offsets[part.start : part.stop + 1] - bags.offsets[part.start],
+        )
+        parts.append(_log_odds(head, features_of_bags(embedding, word_weights, rows)))
+    return np.concatenate(parts)
+
+
+def _log_odds_of_pairs(
+    embedding: StaticEmbedding,
+    word_weights: WordWeights | None,
+    head: StaticHeadClassifier,
+    pairs: np.ndarray,
+) -> np.ndarray:
+    """Of the weights of pairs alone, beside no embedding."""
+    parts = [np.empty((0, len(head.classes_)))]
+    if word_weights is not None:
+        for part in _parts(len(pairs)):
+            # A text of nothing but the pair would have a TF-IDF of one.
+            weights = word_weights.weights[pairs[part]]
+            nothing = np.zeros((len(weights), embedding.n_dimensions), np.float32)
+            parts.append(_log_odds(head, np.hstack([nothing, weights])))
+    return np.concatenate(parts)
+
+
+def _parts(n_rows: int) -> Iterator[slice]:
+    for start in range(0, n_rows, _ROWS):
+        yield slice(start, min(start + _ROWS, n_rows))
+
+
+def _log_odds(head: StaticHeadClassifier, features: np.ndarray) -> np.ndarray:
+    scores: np.ndarray = head.head(features).astype(np.float64)
+    if head.multilabel:
+        return scores
+    logs = log_softmax(scores, axis=1)
+    log_odds: np.ndarray = logs - np.log1p(-np.minimum(np.exp(logs), _ALMOST_ONE))
+    return log_odds
+
+
+def word_weights_of(
+    embedding: StaticEmbedding, word_weights: WordWeights, words: list[str]
+) -> np.ndarray:
+    """The weights of words and of word pairs.
+
+    Parameters
+    ----------
+    embedding : StaticEmbedding
+    word_weights : WordWeights
+        With n_outputs weights of each word.
+    words : list of str
+        Words such as ``"good"``, and pairs such as ``"not good"``; n_words of them.
+
+    Returns
+    -------
+    weights : ndarray of shape (n_words, n_outputs), float32
+        Zeros for what is not in the vocabulary. A pair has its own weights, to which
+        those of its two words are not added.
+
+    Raises
+    ------
+    ValueError
+        If one of `words` is neither a word nor a pair of them.
+    """
+    found = embedding.words(embedding.tokenize(words))
+    numbers = word_weights.vocabulary.numbers(found)
+    out = np.zeros((len(words), word_weights.n_outputs), np.float32)
+    n_found, ends = np.diff(found.offsets).tolist(), found.offsets[1:].tolist()
+    for i, (phrase, n_words) in enumerate(zip(words, n_found, strict=True)):
+        # What the tokenizer knows no token of is no word that is found, but one there.
+        n_there = sum(any(map(str.isalnum, part)) for part in phrase.split())
+        if not 1 <= max(n_words, n_there) <= 2:
+            raise ValueError(
+                f"words[{i}] is {phrase!r}, which the tokenizer takes for "
+                f"{max(n_words, n_there)} words, but a word or a pair of words was "
+                "expected."
+            )
+        number = numbers[ends[i] - 1, n_words - 1] if n_words >= n_there else -1
+        if number >= 0:
+            out[i] = word_weights.weights[number]
+    return out

@@ -1,4 +1,8 @@
-"""StaticEmbeddingTransformer: texts to dense features."""
+"""StaticEmbeddingTransformer: texts to dense features.
+
+The features of a text are its embedding and, where there are word weights, what its
+words add to each score.
+"""
 
 from __future__ import annotations
 
@@ -14,28 +18,49 @@ from sklearn.base import (
 )
 from sklearn.utils.validation import check_is_fitted
 
-from ._utils.batches import DEFAULT_BATCH_SIZE
+from ._lexical.weights import WordWeights
+from ._tokens.bags import TokenBags
 from ._utils.compat import Interval, StrOptions
-from ._utils.pickling import StampedMixin
-from ._utils.validation import HandleMissing, check_texts
+from ._utils.parallel import DEFAULT_BATCH_SIZE, for_each_batch
+from ._utils.pickling import VersionedPickleMixin
+from ._utils.validation import (
+    HandleMissing,
+    check_column_name,
+    check_texts,
+    column_seen,
+)
 from .embedding import DEFAULT_MODEL, StaticEmbedding, resolve_embedding
 
-__all__ = ["StaticEmbeddingTransformer"]
+__all__ = [
+    "StaticEmbeddingTransformer",
+    "features_of",
+    "features_of_bags",
+    "parts_of",
+]
 
 
 class StaticEmbeddingTransformer(
-    StampedMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
+    VersionedPickleMixin,
+    ClassNamePrefixFeaturesOutMixin,
+    TransformerMixin,
+    BaseEstimator,
 ):
     """Embed texts as the mean of their tokens' vectors.
 
     Nothing is learned from data: ``fit`` opens the model. Around a
-    :class:`StaticEmbedding`, the transformer is fitted from the start.
+    :class:`StaticEmbedding`, the transformer is fitted from the start. That of a frozen
+    pipeline may have word weights too: each word, and each pair of neighbouring words,
+    has a weight for each score, and the product of a text's TF-IDF vector and the table
+    of them stands beside its embedding.
 
     Parameters
     ----------
     model : StaticEmbedding, str or Path, default="default"
         The bundled table, a model folder, a Hub id such as
         ``"minishlab/potion-base-8M"``, or an embedding opened before.
+    word_weights : WordWeights, default=None
+        The words and their weights, for n_outputs scores, as ``to_pipeline`` of the
+        estimators gives them. Opaque. None leaves words out.
     handle_missing : {"error", "empty"}, default="error"
         What to do with None and NaN among texts: refuse them, or take each as empty.
     batch_size : int, default=8192
@@ -48,6 +73,10 @@ class StaticEmbeddingTransformer(
     ----------
     embedding_ : StaticEmbedding
         What embeds.
+    n_features_in_ : int
+        1, the column of texts.
+    feature_names_in_ : ndarray of shape (1,), object
+        The name of that column, where ``fit`` had a frame with a str for one.
 
     See Also
     --------
@@ -71,6 +100,7 @@ class StaticEmbeddingTransformer(
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "model": [str, Path, StaticEmbedding],
+        "word_weights": [WordWeights, None],
         "handle_missing": [StrOptions({"error", "empty"})],
         "batch_size": [Interval(Integral, 1, None, closed="left")],
         "verbose": ["verbose"],
@@ -80,11 +110,13 @@ class StaticEmbeddingTransformer(
         self,
         model: StaticEmbedding | str | Path = DEFAULT_MODEL,
         *,
+        word_weights: WordWeights | None = None,
         handle_missing: HandleMissing = "error",
         batch_size: int = DEFAULT_BATCH_SIZE,
         verbose: bool | int = False,
     ) -> None:
         self.model = model
+        self.word_weights = word_weights
         self.handle_missing = handle_missing
         self.batch_size = batch_size
         self.verbose = verbose
@@ -111,11 +143,14 @@ class StaticEmbeddingTransformer(
         """
         self._validate_params()
         self._check_texts(X, reset=True)
-        self.embedding_ = resolve_embedding(self.model)
+        learned = {"embedding_": resolve_embedding(self.model)}
+        # At the end, since a fit that fails leaves everything as it was.
+        self.__dict__.pop("feature_names_in_", None)
+        self.__dict__.update({**self._column_seen(X), **learned})
         return self
 
     def transform(self, X: Any) -> np.ndarray:
-        """Embed texts.
+        """Embed texts, and weigh their words where there are word weights.
 
         Parameters
         ----------
@@ -124,7 +159,8 @@ class StaticEmbeddingTransformer(
 
         Returns
         -------
-        embeddings : ndarray of shape (n_texts, n_dimensions), float32
+        features : ndarray of shape (n_texts, n_dimensions) or \
+(n_texts, n_dimensions + n_outputs), float32
             Or a frame of that shape, as ``set_output`` says.
 
         Raises
@@ -134,15 +170,21 @@ class StaticEmbeddingTransformer(
         NotFittedError
             If the model is a name or folder and has not been opened by ``fit``.
         """
-        return self.embedding.encode(
-            self._check_texts(X, reset=False),
+        return features_of(
+            *(self.embedding, self.word_weights, self._check_texts(X, reset=False)),
             batch_size=self.batch_size,
             show_progress_bar=bool(self.verbose),
         )
 
     def _check_texts(self, X: Any, *, reset: bool) -> list[str]:
         """The texts in `X`: all data comes in here. `reset` is true in ``fit``."""
+        if not reset:
+            check_column_name(self, X)
         return check_texts(X, handle_missing=self.handle_missing)
+
+    def _column_seen(self, X: Any) -> dict[str, Any]:
+        """The attributes about X that ``fit`` learns, together with all others."""
+        return column_seen(X)
 
     @property
     def embedding(self) -> StaticEmbedding:
@@ -151,8 +193,34 @@ class StaticEmbeddingTransformer(
             check_is_fitted(self)  # which says so, but takes longer to find out
         return vars(self).get("embedding_", self.model)
 
+    def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
+        """The names of the columns that ``transform`` gives.
+
+        Parameters
+        ----------
+        input_features : ignored
+
+        Returns
+        -------
+        names : ndarray of shape (n_features,), object
+            One for each dimension of the embedding, ``staticembeddingtransformer0`` the
+            first, and ``wordweight_`` with the name of a class, or the number of a
+            target, for what words add to its score.
+
+        Raises
+        ------
+        NotFittedError
+            If the model is a name or folder and has not been opened by ``fit``.
+        """
+        names: np.ndarray = super().get_feature_names_out(input_features)
+        if self.word_weights is None:
+            return names
+        of_words = [f"wordweight_{name}" for name in self.word_weights.names]
+        return np.append(names, np.array(of_words, object))
+
     @property
     def _n_features_out(self) -> int:
+        """The dimensions, which scikit-learn names; words have names of their own."""
         return self.embedding.n_dimensions
 
     def __sklearn_is_fitted__(self) -> bool:
@@ -165,3 +233,87 @@ class StaticEmbeddingTransformer(
         tags.requires_fit = not isinstance(self.model, StaticEmbedding)
         tags.transformer_tags.preserves_dtype = []
         return tags
+
+
+def features_of(
+    embedding: StaticEmbedding,
+    word_weights: WordWeights | None,
+    texts: list[str],
+    batch_size: int = DEFAULT_BATCH_SIZE,
+    *,
+    show_progress_bar: bool = False,
+) -> np.ndarray:
+    """The embeddings of `texts`, followed by their words' scores, if any."""
+    if word_weights is None:
+        return embedding.encode(
+            texts, batch_size=batch_size, show_progress_bar=show_progress_bar
+        )
+    out = _unwritten(embedding, word_weights, len(texts))
+
+    def write(part: slice) -> None:
+        _write(out[part], embedding, word_weights, embedding.tokenize(texts[part]))
+
+    for_each_batch(write, texts, batch_size, "transform", show=show_progress_bar)
+    return out
+
+
+def features_of_bags(
+    embedding: StaticEmbedding, word_weights: WordWeights | None, bags: TokenBags
+) -> np.ndarray:
+    """The embeddings of tokenized texts, followed by their words' scores, if any."""
+    if word_weights is None:
+        return embedding.pool(bags)
+    out = _unwritten(embedding, word_weights, len(bags.offsets) - 1)
+    _write(out, embedding, word_weights, bags)
+    return out
+
+
+def _unwritten(
+    embedding: StaticEmbedding, word_weights: WordWeights, n_texts: int
+) -> np.ndarray:
+    return np.empty(
+        (n_texts, embedding.n_dimensions + word_weights.n_outputs), np.float32
+    )
+
+
+def _write(
+    out: np.ndarray,
+    embedding: StaticEmbedding,
+    word_weights: WordWeights,
+    bags: TokenBags,
+) -> None:
+    embedding.pool(bags, out=out[:, : embedding.n_dimensions])
+    out[:, embedding.n_dimensions :] = word_weights(embedding.words(bags))
+
+
+def parts_of(
+    embedding: StaticEmbedding, word_weights: WordWeights | None, bags: TokenBags
+) -> np.ndarray:
+    """What each token adds to the features of its text.
+
+    A word's scores are shared equally by its tokens, and a pair's by its words.
+
+    Parameters
+    ----------
+    embedding : StaticEmbedding
+    word_weights : WordWeights or None
+    bags : TokenBags
+        Of n_tokens tokens in all.
+
+    Returns
+    -------
+    parts : ndarray of shape (n_tokens, n_features), float32
+        The sums over the tokens of each text are its :func:`features_of`.
+    """
+    parts = embedding.parts(bags)
+    if word_weights is None:
+        return parts
+    word, of_words = (
+        embedding.words_of_tokens(bags),
+        word_weights.parts(embedding.words(bags)),
+    )
+    in_word = word >= 0
+    n_tokens = np.bincount(word[in_word], minlength=len(of_words))
+    of_tokens = np.zeros((len(word), word_weights.n_outputs), np.float32)
+    of_tokens[in_word] = (of_words / n_tokens[:, None])[word[in_word]]
+    return np.hstack([parts, of_tokens])

@@ -11,20 +11,28 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline
+from tokenizers import Tokenizer
 from tokenizers.models import Unigram, WordPiece
+from tokenizers.normalizers import BertNormalizer
+from tokenizers.pre_tokenizers import BertPreTokenizer
 from toys import TOPICS, frozen_pipeline, toy_embedding, toy_texts
 
 from sklearn_static import (
     StaticClassifier,
     StaticEmbedding,
+    StaticLinearClassifier,
     StaticPipeline,
     StaticRegressor,
 )
-from sklearn_static._attribution import attributed
 from sklearn_static._tokens.bags import TokenBags
 from sklearn_static._tokens.tokenizer import BagTokenizer
-from sklearn_static.explanation import Explanation, Explanations
-from sklearn_static.votes import features_of, parts_of
+from sklearn_static.explanation import (
+    Explanation,
+    Explanations,
+    attributed,
+    word_weights_of,
+)
+from sklearn_static.transformer import features_of, parts_of
 
 EMBEDDING = toy_embedding()
 ODD = [
@@ -40,7 +48,9 @@ ODD = [
 
 def fitted(topics=("cook", "sail", "code"), **settings):
     texts, labels = toy_texts(90, topics)
-    return StaticClassifier(EMBEDDING, random_state=0, **settings).fit(texts, labels)
+    # The head of a linear classifier is affine, and there is nothing to train.
+    kind = StaticClassifier if "init" in settings else StaticLinearClassifier
+    return kind(EMBEDDING, random_state=0, **settings).fit(texts, labels)
 
 
 def shown(classifier):
@@ -55,9 +65,9 @@ def shown(classifier):
     [
         {},
         {"lexical": False},
-        {"solver": "adam", "hidden_layer_sizes": (), "max_epochs": 3},
+        {"init": "random", "hidden_layer_sizes": (), "max_epochs": 3},
     ],
-    ids=["with votes", "without votes", "fine-tuned"],
+    ids=["with word weights", "without", "fine-tuned"],
 )
 def test_what_tokens_add_to_affine_heads_is_exact(topics, settings):
     classifier = fitted(topics, **settings)
@@ -99,7 +109,7 @@ def test_many_labels_have_a_score_each():
             for text, label in zip(texts, labels, strict=True)
         ]
     )
-    classifier = StaticClassifier(EMBEDDING, random_state=0).fit(texts, y.astype(int))
+    classifier = StaticLinearClassifier(EMBEDDING).fit(texts, y.astype(int))
     for explanation, scores in zip(
         classifier.explain(ODD), shown(classifier), strict=True
     ):
@@ -165,7 +175,7 @@ def test_many_parts_are_taken_some_at_a_time(monkeypatch):
         sizes.append(len(X))
         return np.tanh(X)
 
-    monkeypatch.setattr("sklearn_static._attribution._ROWS", 3)
+    monkeypatch.setattr("sklearn_static.explanation._ROWS", 3)
     assert_array_equal(attributed(scores, parts, 3), expected)
     assert max(sizes) == 3
 
@@ -203,30 +213,30 @@ def test_parts_add_up_to_features(word_piece, odd_texts, kind, normalize):
         max_size=4,
     )
 )
-def test_parts_of_votes_add_up_to_votes(texts):
-    classifier = fitted_with_votes()
-    embedding, votes = classifier.embedding_, classifier.votes_
+def test_parts_of_word_weights_add_up_to_scores(texts):
+    classifier = fitted_with_word_weights()
+    embedding, word_weights = classifier.embedding_, classifier.word_weights_
     bags = embedding.tokenize(texts)
     words = embedding.words(bags)
     word = embedding.words_of_tokens(bags)
-    assert set(word.tolist()) - {-1} == set(range(len(words.prints)))
+    assert set(word.tolist()) - {-1} == set(range(len(words.hashes)))
     of_tokens = np.repeat(np.arange(len(texts)), bags.lengths)
     of_words = np.repeat(np.arange(len(texts)), np.diff(words.offsets))
     assert_array_equal(of_tokens[word >= 0], of_words[word[word >= 0]])
     parts, expected = (
-        parts_of(embedding, votes, bags),
-        features_of(embedding, votes, texts),
+        parts_of(embedding, word_weights, bags),
+        features_of(embedding, word_weights, texts),
     )
     for i in range(len(texts)):
         assert_allclose(parts[of_tokens == i].sum(axis=0), expected[i], atol=1e-5)
         assert_allclose(
-            votes.parts(words)[of_words == i].sum(axis=0),
+            word_weights.parts(words)[of_words == i].sum(axis=0),
             expected[i, embedding.n_dimensions :],
             atol=1e-5,
         )
 
 
-def fitted_with_votes(known=[]):  # noqa: B006
+def fitted_with_word_weights(known=[]):  # noqa: B006
     if not known:
         texts = [
             "oven pan qzx the",
@@ -234,10 +244,8 @@ def fitted_with_votes(known=[]):  # noqa: B006
             "oven, qzx pan",
             "the the é oven",
         ] * 5
-        known.append(
-            StaticClassifier(EMBEDDING, random_state=0).fit(texts, [0, 1, 0, 1] * 5)
-        )
-    assert len(known[0].votes_.lexicon.pairs)
+        known.append(StaticLinearClassifier(EMBEDDING).fit(texts, [0, 1, 0, 1] * 5))
+    assert len(known[0].word_weights_.vocabulary.pairs)
     return known[0]
 
 
@@ -246,21 +254,21 @@ def test_tokens_belong_to_the_words_that_they_make_up(tokenizer, make_table, odd
     bags = embedding.tokenize([*odd_texts, "untokenizable unaffable a b. 1 12 x"])
     words, of_tokens = embedding.words(bags), embedding.words_of_tokens(bags)
     several = 0
-    for number, expected in enumerate(words.prints):
+    for number, expected in enumerate(words.hashes):
         ids = bags.ids[of_tokens == number]
         alone = embedding.words(TokenBags(ids, np.array([0, len(ids)])))
-        assert alone.prints.tolist() == [expected]
+        assert alone.hashes.tolist() == [expected]
         several += len(ids) > 1
-    assert len(words.prints)
+    assert len(words.hashes)
     assert several or not isinstance(tokenizer.model, (WordPiece, Unigram))
 
 
-def test_votes_of_words_of_several_tokens_are_shared(embedding, plain_texts):
+def test_weights_of_words_of_several_tokens_are_shared(embedding, plain_texts):
     labels = np.arange(len(plain_texts)) % 2
-    classifier = StaticClassifier(embedding, random_state=0).fit(plain_texts, labels)
-    votes, bags = classifier.votes_, embedding.tokenize(plain_texts)
-    parts = parts_of(embedding, votes, bags)
-    for i, expected in enumerate(features_of(embedding, votes, plain_texts)):
+    classifier = StaticLinearClassifier(embedding).fit(plain_texts, labels)
+    word_weights, bags = classifier.word_weights_, embedding.tokenize(plain_texts)
+    parts = parts_of(embedding, word_weights, bags)
+    for i, expected in enumerate(features_of(embedding, word_weights, plain_texts)):
         part = parts[bags.offsets[i] : bags.offsets[i + 1]]
         assert_allclose(part.sum(axis=0), expected, atol=1e-5)
 
@@ -380,7 +388,7 @@ def test_other_pipelines_are_refused_by_name():
     with pytest.raises(TypeError, match=r"LogisticRegression.*can be explained"):
         other.explain(["oven"])
     with pytest.raises(TypeError, match=r"LogisticRegression.*be asked for tokens"):
-        other.telling_tokens(["oven"])
+        other.top_tokens(["oven"])
 
 
 def test_a_replaced_encoding_is_refused_by_name():
@@ -389,7 +397,7 @@ def test_a_replaced_encoding_is_refused_by_name():
 
     replacing = Replacing(EMBEDDING)
     replacing.__dict__.update(vars(fitted()), _module_in_use=object())
-    for method in (replacing.explain, replacing.telling_tokens):
+    for method in (replacing.explain, replacing.top_tokens):
         with pytest.raises(
             TypeError, match="Replacing replaces how texts are embedded"
         ):
@@ -399,21 +407,23 @@ def test_a_replaced_encoding_is_refused_by_name():
 # Tokens by themselves
 
 
-@pytest.mark.parametrize("settings", [{}, {"solver": "adam", "max_epochs": 40}])
-def test_telling_tokens_are_those_of_the_topics(settings):
+@pytest.mark.parametrize("settings", [{}, {"init": "random", "max_epochs": 40}])
+def test_top_tokens_are_those_of_the_topics(settings):
     texts, _ = toy_texts(90, ("cook", "sail", "code"))
     classifier = fitted(**settings)
-    telling = classifier.telling_tokens(texts, n_tokens=4)
+    telling = classifier.top_tokens(texts, n_tokens=4)
     assert list(telling) == ["code", "cook", "sail"]
     for topic, ranking in telling.items():
-        assert set(dict(ranking)) <= set(TOPICS[topic])
+        assert set(" ".join(dict(ranking)).split()) <= set(TOPICS[topic])
         for token, value in ranking:
+            if " " in token:
+                continue
             p = classifier.predict_proba([token])[0]
             p = p[classifier.classes_.tolist().index(topic)]
             assert value == pytest.approx(np.log(p / (1 - p)), abs=1e-4)
         values = [value for _, value in ranking]
         assert values == sorted(values, reverse=True)
-    assert classifier.to_pipeline().telling_tokens(texts, n_tokens=4) == telling
+    assert classifier.to_pipeline().top_tokens(texts, n_tokens=4) == telling
 
 
 def test_tokens_are_looked_for_where_they_occur_often_enough():
@@ -421,7 +431,7 @@ def test_tokens_are_looked_for_where_they_occur_often_enough():
     texts = ["oven oven oven mast", "oven rope", "tide"]
 
     def tokens(**settings):
-        telling = classifier.telling_tokens(n_tokens=100, **settings)
+        telling = classifier.top_tokens(n_tokens=100, **settings)
         return {token for ranking in telling.values() for token, _ in ranking}
 
     assert tokens(X=texts) == {"oven", "mast", "rope", "tide"}
@@ -439,10 +449,86 @@ def test_labels_have_their_scores_for_log_odds():
         ]
     )
     classifier = StaticClassifier(EMBEDDING, random_state=0).fit(texts, y.astype(int))
-    telling = classifier.telling_tokens(texts, n_tokens=1)
+    telling = classifier.top_tokens(texts, n_tokens=1)
     ((token, value),) = telling[1]
     assert token == "the"
     assert value == pytest.approx(classifier.decision_function(["the"])[0, 1], abs=1e-5)
+
+
+def weighing_pairs(known=[]):  # noqa: B006
+    """Of tokens, words of several tokens ("qzx"), and a pair that means the reverse."""
+    if not known:
+        texts = ["oven", "the oven", "pan the", "qzx oven", "the qzx"] * 4
+        labels = ["good", "bad", "good", "good", "bad"] * 4
+        known.append(StaticLinearClassifier(pieces_table()).fit(texts, labels))
+    return known[0]
+
+
+def pieces_table():
+    tokens = ["[UNK]", "the", "oven", "pan", "mast", "q", "##zx", "!", ","]
+    vocabulary = {token: i for i, token in enumerate(tokens)}
+    tokenizer = Tokenizer(WordPiece(vocabulary, unk_token="[UNK]"))
+    tokenizer.normalizer = BertNormalizer()
+    tokenizer.pre_tokenizer = BertPreTokenizer()
+    return StaticEmbedding(
+        np.random.default_rng(0).normal(size=(len(tokens), 4)), tokenizer
+    )
+
+
+def test_word_pairs_are_ranked_by_their_own_weight():
+    classifier = weighing_pairs()
+    head, embedding = classifier.head_, classifier.embedding_
+    top = classifier.top_tokens(["The OVEN!", "pan"], n_tokens=100)
+    assert set(dict(top["good"])) == {"the", "oven", "!", "pan", "the oven"}
+    weights = word_weights_of(embedding, classifier.word_weights_, ["the oven"])
+    assert weights.any()
+    features = np.hstack([np.zeros((1, embedding.n_dimensions), np.float32), weights])
+    p = head.predict_proba(features)[0]
+    for label, probability in zip(classifier.classes_, p, strict=True):
+        expected = np.log(probability / (1 - probability))
+        assert dict(top[label])["the oven"] == pytest.approx(expected, abs=1e-4)
+
+
+def test_words_of_several_tokens_are_ranked_by_name():
+    classifier = weighing_pairs()
+    top = classifier.top_tokens(["oven pan", "oven, Qzx oven"], n_tokens=100)
+    p = classifier.predict_proba(["qzx"])[0, 0]
+    assert dict(top["bad"])["qzx"] == pytest.approx(np.log(p / (1 - p)), abs=1e-4)
+    assert "qzx oven" in dict(top["bad"])
+    rare = classifier.top_tokens(["oven qzx", "oven"], n_tokens=100, min_df=2)
+    assert list(dict(rare["bad"])) == ["oven"]
+
+
+def test_word_weights_are_those_of_the_vocabulary():
+    classifier = weighing_pairs()
+    known, embedding = classifier.word_weights_, classifier.embedding_
+    phrases = ["oven", "qzx", "the oven", "qzx oven", "oven the", "mast", "the 字"]
+    found = word_weights_of(embedding, known, phrases)
+    assert found.dtype == np.float32
+    assert found.shape == (7, known.n_outputs)
+    for row, phrase in zip(found[:4], phrases, strict=False):
+        words = embedding.words(embedding.tokenize([phrase]))
+        numbers = known.vocabulary.find(words).ids
+        assert_array_equal(row, known.weights[numbers.max()])
+        assert row.any()
+    assert not found[4:].any()
+    assert word_weights_of(embedding, known, []).shape == (0, known.n_outputs)
+
+
+@pytest.mark.parametrize("phrase", ["", "!", "the oven the", "oven pan 字"])
+def test_what_is_no_word_or_pair_has_no_weight(phrase):
+    classifier = weighing_pairs()
+    with pytest.raises(ValueError, match=rf"words\[1\] is {phrase!r}"):
+        word_weights_of(pieces_table(), classifier.word_weights_, ["oven", phrase])
+
+
+@pytest.mark.parametrize("frozen", [False, True], ids=["classifier", "pipeline"])
+def test_the_old_name_of_top_tokens_warns(frozen):
+    model = weighing_pairs().to_pipeline() if frozen else weighing_pairs()
+    texts = ["oven pan", "the oven"]
+    with pytest.warns(FutureWarning, match="use top_tokens"):
+        old = model.telling_tokens(texts, n_tokens=2, min_df=2)
+    assert old == model.top_tokens(texts, n_tokens=2, min_df=2)
 
 
 def test_nearest_tokens_have_the_greatest_cosines():

@@ -258,3 +258,38 @@ def test_two_columns_at_once_are_refused(transformer, plain_texts):
     columns = ColumnTransformer([("static", transformer, ["title", "text"])])
     with pytest.raises(ValueError, match="2 columns"):
         columns.fit(frame)
+
+
+@pytest.mark.parametrize(
+    "frame", [pd.DataFrame, pl.DataFrame], ids=["pandas", "polars"]
+)
+def test_the_column_of_texts_has_a_name(embedding, plain_texts, frame):
+    transformer = StaticEmbeddingTransformer(embedding)
+    transformer.fit(frame({"text": plain_texts}))
+    assert transformer.feature_names_in_.tolist() == ["text"]
+    assert transformer.feature_names_in_.dtype == object
+    assert transformer.n_features_in_ == 1
+    expected = embedding.encode(plain_texts)
+    for texts in (frame({"text": plain_texts}), plain_texts):
+        assert_array_equal(transformer.transform(texts), expected)
+    with pytest.raises(ValueError, match="named 'title', but 'text' was seen in fit"):
+        transformer.transform(frame({"title": plain_texts}))
+    transformer.fit(plain_texts)
+    assert not hasattr(transformer, "feature_names_in_")
+    assert transformer.n_features_in_ == 1
+    assert_array_equal(transformer.transform(frame({"title": plain_texts})), expected)
+
+
+def test_a_failed_fit_keeps_the_name_of_the_column(embedding, plain_texts, tmp_path):
+    transformer = StaticEmbeddingTransformer(embedding)
+    transformer.fit(pd.DataFrame({"text": plain_texts}))
+    transformer.set_params(model=tmp_path / "nowhere")
+    with pytest.raises(FileNotFoundError):
+        transformer.fit(pd.DataFrame({"title": plain_texts}))
+    assert transformer.feature_names_in_.tolist() == ["text"]
+
+
+def test_a_column_numbered_by_pandas_has_no_name(embedding, plain_texts):
+    transformer = StaticEmbeddingTransformer(embedding).fit(pd.DataFrame(plain_texts))
+    assert not hasattr(transformer, "feature_names_in_")
+    assert transformer.n_features_in_ == 1

@@ -11,7 +11,7 @@ from .._tokens.hash_table import Numbers, WordTable
 from .._utils.lazy import lazy
 from .words import Words
 
-__all__ = ["Learned", "Lexicon", "learn", "pair_codes"]
+__all__ = ["Learned", "Vocabulary", "fit_vocabulary", "pair_codes"]
 
 _MIN_PAIR_DF = 2
 # No vocabulary has so many; greater ids would be looked up as other words are.
@@ -20,7 +20,7 @@ _MANY_IDS = 1 << 24
 _FEW = 256
 
 
-class Lexicon:
+class Vocabulary:
     """Words and pairs of neighbouring words, each with a number.
 
     Parameters
@@ -49,8 +49,8 @@ class Lexicon:
         words : Words
             As a :class:`WordFinder` finds them.
         """
-        if len(words.offsets) == 2 and len(words.prints) <= _FEW:
-            found = self._find_one(words.prints.tolist())
+        if len(words.offsets) == 2 and len(words.hashes) <= _FEW:
+            found = self._find_one(words.hashes.tolist())
             return TokenBags(np.array(found, np.int32), np.array([0, len(found)]))
         bags = TokenBags(self.numbers(words).ravel(), 2 * words.offsets)
         return bags.where(bags.ids >= 0)
@@ -68,22 +68,22 @@ class Lexicon:
         numbers : ndarray of shape (n_words, 2), int32
             -1 for what is not known, and for the pair where no word stands before.
         """
-        numbers = np.full((len(words.prints), 2), -1, np.int32)
-        numbers[:, 0] = self._word_numbers(words.prints)
-        at = _second_words(words.offsets, len(words.prints))
+        numbers = np.full((len(words.hashes), 2), -1, np.int32)
+        numbers[:, 0] = self._word_numbers(words.hashes)
+        at = _second_words(words.offsets, len(words.hashes))
         pairs = np.stack([numbers[at - 1, 0], numbers[at, 0]], axis=1)
         known = np.flatnonzero((pairs >= 0).all(axis=1))
         codes = pair_codes(pairs[known], len(self.words))
         numbers[at[known], 1] = self._pair_table.find(Numbers(codes))
         return numbers
 
-    def _word_numbers(self, prints: np.ndarray) -> np.ndarray:
+    def _word_numbers(self, hashes: np.ndarray) -> np.ndarray:
         """The number of each word, -1 for those that are not known."""
         of_ids = self._of_ids
         # A place behind the last id is for all that are greater.
-        numbers = of_ids[np.minimum(prints, np.uint64(len(of_ids) - 1))]
-        others = np.flatnonzero(prints >= np.uint64(len(of_ids) - 1))
-        numbers[others] = self._word_table.find(Numbers(prints[others]))
+        numbers = of_ids[np.minimum(hashes, np.uint64(len(of_ids) - 1))]
+        others = np.flatnonzero(hashes >= np.uint64(len(of_ids) - 1))
+        numbers[others] = self._word_table.find(Numbers(hashes[others]))
         return numbers
 
     @lazy
@@ -94,12 +94,12 @@ class Lexicon:
         of_ids[ids] = np.flatnonzero(self.words < np.uint64(_MANY_IDS))
         return of_ids
 
-    def _find_one(self, prints: list[int]) -> list[int]:
+    def _find_one(self, hashes: list[int]) -> list[int]:
         """The same for one text, without the cost of making arrays."""
         found = []
         of_ids, others, pairs = self._of_one
         n_ids, n_words, before = len(of_ids), len(self.words), -1
-        for one in prints:
+        for one in hashes:
             word = of_ids[one] if one < n_ids else others.get(one, -1)
             if word >= 0:
                 found.append(word)
@@ -137,16 +137,16 @@ class Learned(NamedTuple):
 
     Attributes
     ----------
-    lexicon : Lexicon
-    df : ndarray of shape (len(lexicon),), int64
+    vocabulary : Vocabulary
+    df : ndarray of shape (len(vocabulary),), int64
         How many of the texts have each word or pair.
     """
 
-    lexicon: Lexicon
+    vocabulary: Vocabulary
     df: np.ndarray
 
 
-def learn(words: Words, max_features: int) -> Learned:
+def fit_vocabulary(words: Words, max_features: int) -> Learned:
     """All words of texts, and the pairs that more than one text has.
 
     Parameters
@@ -155,15 +155,15 @@ def learn(words: Words, max_features: int) -> Learned:
     max_features : int
         Beyond this number the rarest are left out, pairs before words.
     """
-    prints, offsets = words
+    hashes, offsets = words
     text = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
-    known, numbers = np.unique(prints, return_inverse=True)
+    known, numbers = np.unique(hashes, return_inverse=True)
     df = _document_frequencies(numbers, text, len(known))
     kept = _most_frequent(df, max_features)
     new_number = np.full(len(known), -1, np.int64)
     new_number[kept] = np.arange(len(kept))
     numbers = new_number[numbers]
-    at = _second_words(offsets, len(prints))
+    at = _second_words(offsets, len(hashes))
     at = at[(numbers[at - 1] >= 0) & (numbers[at] >= 0)]
     pairs = np.stack([numbers[at - 1], numbers[at]], axis=1)
     codes, inverse = np.unique(pair_codes(pairs, len(kept)), return_inverse=True)
@@ -171,8 +171,8 @@ def learn(words: Words, max_features: int) -> Learned:
     pair_df[pair_df < _MIN_PAIR_DF] = 0
     kept_pairs = _most_frequent(pair_df, max_features - len(kept))
     pairs = np.stack(np.divmod(codes[kept_pairs], np.uint64(max(len(kept), 1))), axis=1)
-    lexicon = Lexicon(known[kept], pairs.astype(np.int32))
-    return Learned(lexicon, np.concatenate([df[kept], pair_df[kept_pairs]]))
+    vocabulary = Vocabulary(known[kept], pairs.astype(np.int32))
+    return Learned(vocabulary, np.concatenate([df[kept], pair_df[kept_pairs]]))
 
 
 def _second_words(offsets: np.ndarray, n_words: int) -> np.ndarray:

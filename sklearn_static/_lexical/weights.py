@@ -1,14 +1,14 @@
-"""WordVotes: what the words of a text say about its classes.
+"""WordWeights: what the words of a text say about its classes.
 
 A static embedding of words: each word and word pair that the training texts had is
 weighted by its inverse document frequency, which makes a text a vector of TF-IDF, and
-adds its votes to the scores. It tells what the mean of token vectors blurs: which words
-exactly there are.
+adds its own weights to the scores. It tells what the mean of token vectors blurs: which
+words exactly there are.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,49 +17,59 @@ from scipy.sparse import csr_array
 from .._tokens.bags import TokenBags
 from .._tokens.pooling import summed
 from .._utils.lazy import lazy
-from .._utils.pickling import checked, stamped
-from .vocabulary import Lexicon, pair_codes
+from .._utils.pickling import with_version, without_version
+from .vocabulary import Vocabulary, pair_codes
 from .words import Words
 
-__all__ = ["WordVotes", "idf_of", "tfidf"]
+__all__ = ["WordWeights", "idf_of", "tfidf"]
 
 _LARGEST = 1e9
-"""What a vote or a weight may be, so that no text's sums overflow."""
+"""What a weight may be, so that no text's sums overflow."""
 
 
-class WordVotes:
-    """Votes of words and word pairs for each class; never changed.
+class WordWeights:
+    """Weights of words and word pairs for each output; never changed.
 
     Parameters
     ----------
-    lexicon : Lexicon
+    vocabulary : Vocabulary
         Of n_features words and pairs.
     idf : ndarray of shape (n_features,), float32
-    votes : ndarray of shape (n_features, n_outputs), float32
+    weights : ndarray of shape (n_features, n_outputs), float32
+        What each adds to the scores, times its TF-IDF.
+    names : sequence of str, default=None
+        The names of the outputs, such as classes; None takes their numbers.
     """
 
-    def __init__(self, lexicon: Lexicon, idf: np.ndarray, votes: np.ndarray) -> None:
-        self.lexicon = lexicon
+    def __init__(
+        self,
+        vocabulary: Vocabulary,
+        idf: np.ndarray,
+        weights: np.ndarray,
+        names: Sequence[str] | None = None,
+    ) -> None:
+        self.vocabulary = vocabulary
         self.idf = idf
-        self.votes = votes
+        self.weights = weights
+        self.names = tuple(map(str, range(self.n_outputs) if names is None else names))
 
     @property
     def n_outputs(self) -> int:
-        """The number of classes."""
-        return self.votes.shape[1]
+        """The number of scores."""
+        return self.weights.shape[1]
 
     @property
-    def reach(self) -> float:
-        """No text's votes are greater, nor less than its negative.
+    def bound(self) -> float:
+        """No text's scores are greater, nor less than its negative.
 
         By the inequality of Cauchy and Schwarz, for texts of up to 2 to the 31 words.
         """
-        return float(np.abs(self.votes).max(initial=0)) * 2**16
+        return float(np.abs(self.weights).max(initial=0)) * 2**16
 
     def __call__(self, words: Words) -> np.ndarray:
-        """The votes for texts: the product of TF-IDF and `votes`.
+        """The scores of texts: the product of TF-IDF and `weights`.
 
-        Its rows are divided by the root of the sum of squared weights over occurrences,
+        Its rows are divided by the root of the sum of squared IDF over occurrences,
         which makes a text's vector one of unit length unless words come again.
 
         Parameters
@@ -69,17 +79,17 @@ class WordVotes:
 
         Returns
         -------
-        votes : ndarray of shape (n_texts, n_outputs), float32
+        scores : ndarray of shape (n_texts, n_outputs), float32
             All zeros for a text without known words.
         """
-        sums = summed(self.lexicon.find(words), self._table)
+        sums = summed(self.vocabulary.find(words), self._table)
         lengths = np.sqrt(sums[:, -1:])
         lengths[lengths == 0] = 1
         out: np.ndarray = sums[:, :-1] / lengths
         return out
 
     def parts(self, words: Words) -> np.ndarray:
-        """What each word adds to the votes for its text; half of what its pairs add.
+        """What each word adds to the scores of its text; half of what its pairs add.
 
         Parameters
         ----------
@@ -91,7 +101,7 @@ class WordVotes:
         parts : ndarray of shape (n_words, n_outputs), float32
             The sum over the words of a text is what calling this object gives.
         """
-        numbers = self.lexicon.numbers(words)
+        numbers = self.vocabulary.numbers(words)
         nothing = np.zeros((1, self.n_outputs + 1), np.float32)
         table = np.vstack([self._table, nothing])
         alone, paired = table[numbers[:, 0]], table[numbers[:, 1]] / 2
@@ -103,42 +113,57 @@ class WordVotes:
         of_words = np.repeat(lengths, np.diff(words.offsets))
         return parts[:, :-1] / of_words[:, None]
 
-    def __copy__(self) -> WordVotes:
+    def times(self, factor: float) -> WordWeights:
+        """The same words with weights multiplied by `factor`."""
+        weights = self.weights * np.float32(factor)
+        return WordWeights(self.vocabulary, self.idf, weights, self.names)
+
+    def named(self, names: Any) -> WordWeights:
+        """The same weights with names for the outputs; their sums are shared."""
+        other = WordWeights.__new__(WordWeights)
+        vars(other).update({**vars(self), "names": tuple(map(str, names))})
+        return other
+
+    def __copy__(self) -> WordWeights:
         return self
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> WordVotes:
+    def __deepcopy__(self, memo: dict[int, Any]) -> WordWeights:
         return self
 
     def __getstate__(self) -> dict[str, Any]:
-        return stamped(self.tensors())
+        return with_version({**self.tensors(), "names": self.names})
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        tensors = checked(state, type(self).__name__)
-        vars(self).update(vars(WordVotes._of(tensors)))
+        tensors = without_version(state, type(self).__name__)
+        names = tensors.pop("names")
+        vars(self).update(vars(WordWeights._of(tensors).named(names)))
 
     def __repr__(self) -> str:
         return (
-            f"WordVotes(n_words={len(self.lexicon.words)}, "
-            f"n_pairs={len(self.lexicon.pairs)}, n_outputs={self.n_outputs})"
+            f"WordWeights(n_words={len(self.vocabulary.words)}, "
+            f"n_pairs={len(self.vocabulary.pairs)}, n_outputs={self.n_outputs})"
         )
 
     @lazy
     def _table(self) -> np.ndarray:
-        """The weighted votes and, in the last column, the squared weights."""
-        weights = self.idf[:, None]
-        return np.hstack([self.votes * weights, weights**2])
+        """The weights times IDF and, in the last column, the squared IDF."""
+        idf = self.idf[:, None]
+        return np.hstack([self.weights * idf, idf**2])
 
     def tensors(self) -> dict[str, np.ndarray]:
-        """All that it consists of, by name."""
+        """All that it consists of, by name.
+
+        The names are those of the format of folders, which says "votes" for weights.
+        """
         return {
-            "votes.words": self.lexicon.words,
-            "votes.pairs": self.lexicon.pairs,
+            "votes.words": self.vocabulary.words,
+            "votes.pairs": self.vocabulary.pairs,
             "votes.idf": self.idf,
-            "votes.weight": self.votes,
+            "votes.weight": self.weights,
         }
 
     @classmethod
-    def of_tensors(cls, tensors: Mapping[str, np.ndarray]) -> WordVotes:
+    def of_tensors(cls, tensors: Mapping[str, np.ndarray]) -> WordWeights:
         """What :meth:`tensors` gave.
 
         Raises
@@ -162,9 +187,9 @@ class WordVotes:
         return cls._of(tensors)
 
     @classmethod
-    def _of(cls, tensors: Mapping[str, np.ndarray]) -> WordVotes:
-        lexicon = Lexicon(tensors["votes.words"], tensors["votes.pairs"])
-        return cls(lexicon, tensors["votes.idf"], tensors["votes.weight"])
+    def _of(cls, tensors: Mapping[str, np.ndarray]) -> WordWeights:
+        vocabulary = Vocabulary(tensors["votes.words"], tensors["votes.pairs"])
+        return cls(vocabulary, tensors["votes.idf"], tensors["votes.weight"])
 
 
 def _checked(
@@ -196,12 +221,12 @@ def idf_of(df: np.ndarray, n_texts: int) -> np.ndarray:
 
 
 def tfidf(bags: TokenBags, idf: np.ndarray) -> csr_array:
-    """What the votes are multiplied by: rows of shape (n_texts, n_features), float32.
+    """What weights are multiplied by: rows of shape (n_texts, n_features), float32.
 
     Parameters
     ----------
     bags : TokenBags
-        As of :meth:`Lexicon.find`.
+        As of :meth:`Vocabulary.find`.
     idf : ndarray of shape (n_features,), float32
     """
     weights = idf[bags.ids]

@@ -25,9 +25,11 @@ _NO_SPACES = str.maketrans("", "", "▁ĠĊĉč")
 _BEGINS, _HAS_LETTERS, _IS_WORD = 1, 2, 4
 # Up to so many tokens of a text, loops are faster than array arithmetic.
 _FEW = 256
-# What each further token of a word is multiplied by: powers of an odd number.
+# What each further token of a word is multiplied by: powers of an odd number, since
+# those of an even one would push bits out on the left until nothing of a token is left.
+# Without them, words of the same tokens in another order would have the same hash.
 _POWERS = np.uint64(0xD1B54A32D192ED03) ** np.arange(64, dtype=np.uint64)
-# The bit that tells fingerprints of several tokens from the id of one.
+# The bit that tells hashes of several tokens from the id of one.
 _SEVERAL = np.uint64(2**63)
 
 
@@ -36,19 +38,19 @@ class Words(NamedTuple):
 
     Attributes
     ----------
-    prints : ndarray of shape (n_words,), uint64
-        A number of each word: of one token its id, and of several a fingerprint from 2
+    hashes : ndarray of shape (n_words,), uint64
+        A number of each word: of one token its id, and of several a hash from 2
         to the 63 on, which differs for others but for one pair in 2 to the 63.
     offsets : ndarray of shape (n_texts + 1,), int64
-        The words of text ``i`` are ``prints[offsets[i]:offsets[i + 1]]``.
+        The words of text ``i`` are ``hashes[offsets[i]:offsets[i + 1]]``.
     """
 
-    prints: np.ndarray
+    hashes: np.ndarray
     offsets: np.ndarray
 
     def first(self, n_texts: int) -> Words:
         """The words of the first `n_texts` texts."""
-        return Words(self.prints[: self.offsets[n_texts]], self.offsets[: n_texts + 1])
+        return Words(self.hashes[: self.offsets[n_texts]], self.offsets[: n_texts + 1])
 
 
 class WordFinder:
@@ -71,34 +73,35 @@ class WordFinder:
             vocabulary, n_tokens, _continuing_prefix(tokenizer)
         )
         self._begins = ~(continues & self._has_letters)
-        self._prints = _scrambled(np.arange(1, n_tokens + 1, dtype=np.uint64))
+        self._hashes = _scrambled(np.arange(1, n_tokens + 1, dtype=np.uint64))
 
     def __call__(self, bags: TokenBags) -> Words:
         """The words of each bag."""
         ids, offsets = bags
         if len(offsets) == 2 and len(ids) <= _FEW:
-            prints = np.array(self._prints_of_one(ids.tolist()), np.uint64)
-            return Words(prints, np.array([0, len(prints)]))
+            hashes = np.array(self._hashes_of_one(ids.tolist()), np.uint64)
+            return Words(hashes, np.array([0, len(hashes)]))
         if not len(ids):
             return Words(np.empty(0, np.uint64), np.zeros_like(offsets))
         begins = self._beginnings(bags)
         starts = np.flatnonzero(begins)
         first = ids[starts]
-        prints, is_word = first.astype(np.uint64), self._is_word[first]
+        hashes, is_word = first.astype(np.uint64), self._is_word[first]
         later = np.flatnonzero(~begins)
         if len(later):
             word = np.searchsorted(starts, later) - 1
             place = np.minimum(later - starts[word], len(_POWERS) - 1)
-            parts = self._prints[ids[later]] * _POWERS[place]
+            parts = self._hashes[ids[later]] * _POWERS[place]
+            # Later tokens stand word by word, so that each word is a run of them.
             is_first = np.append(True, word[1:] != word[:-1])
             sums = np.add.reduceat(parts, np.flatnonzero(is_first))
             word = word[is_first]
-            prints[word] = (self._prints[first[word]] + sums) | _SEVERAL
+            hashes[word] = (self._hashes[first[word]] + sums) | _SEVERAL
             is_word[word] = True
         n_words = np.zeros(len(ids) + 1, np.int64)
         n_words[starts + 1] = is_word
         np.cumsum(n_words, out=n_words)
-        return Words(prints[is_word], n_words[offsets])
+        return Words(hashes[is_word], n_words[offsets])
 
     def of_tokens(self, bags: TokenBags) -> np.ndarray:
         """Which of the words in `bags` each token belongs to.
@@ -126,27 +129,27 @@ class WordFinder:
         begins[bags.offsets[:-1][bags.lengths > 0]] = True
         return begins
 
-    def _prints_of_one(self, ids: list[int]) -> list[int]:
+    def _hashes_of_one(self, ids: list[int]) -> list[int]:
         """The words of one text, without the cost of making arrays."""
-        prints = []
+        hashes = []
         roles, several = self._roles, int(_SEVERAL)
         first, word, n_later, is_whole, has_ended = 0, 0, 0, False, True
         for i in ids:
             role = roles[i]
             if has_ended or role & _BEGINS:
                 if is_whole:
-                    prints.append(word)
+                    hashes.append(word)
                 first = word = i
                 n_later, is_whole = 0, bool(role & _IS_WORD)
             else:
-                total = word if n_later else int(self._prints[first])
+                total = word if n_later else int(self._hashes[first])
                 n_later, is_whole = min(n_later + 1, len(_POWERS) - 1), True
-                total += int(self._prints[i]) * int(_POWERS[n_later])
+                total += int(self._hashes[i]) * int(_POWERS[n_later])
                 word = total % 2**64 | several
             has_ended = not role & _HAS_LETTERS
         if is_whole:
-            prints.append(word)
-        return prints
+            hashes.append(word)
+        return hashes
 
     @lazy
     def _roles(self) -> bytes:

@@ -131,6 +131,7 @@ class WordTable:
 
     def __init__(self, words: Words, ids: np.ndarray) -> None:
         n_bits = (_BUCKETS_PER_WORD * len(ids) + 1).bit_length()
+        # Products mix upwards: only the highest bits of a hash depend on all of it.
         self._shift = np.uint64(64 - n_bits)
         bucket = self._buckets(words)
         order = np.argsort(bucket)
@@ -149,6 +150,8 @@ class WordTable:
         # Most words that are not there fall into a bucket that is empty.
         left = np.flatnonzero(self._occupied[bucket])
         places, sizes = self._starts[bucket[left]], self._sizes[bucket[left]]
+        # All words at a time are compared with the next one of their buckets. Few are
+        # left after the first, since there are more buckets than words.
         for n_tried in range(int(sizes.max(initial=0))):
             found = self._ids_at(places + n_tried, words.take(left))
             ids[left] = found

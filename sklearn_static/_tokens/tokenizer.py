@@ -29,9 +29,8 @@ from typing import Any, Literal, NamedTuple, get_args
 import numpy as np
 from tokenizers import Tokenizer
 
-from .._lexical.words import WordFinder
+from .._utils.errors import reraise_as
 from .._utils.lazy import lazy
-from .._utils.rust import failures_as
 from .bags import TokenBags
 from .bert import Bert
 from .cache import ChunkMemory
@@ -218,11 +217,6 @@ class BagTokenizer:
         return Pieces(tokens, ids[known], spans[known])
 
     @lazy
-    def words(self) -> WordFinder:
-        """What finds the words in bags."""
-        return WordFinder(self.source.rules, self.source.vocabulary, self.n_tokens)
-
-    @lazy
     def _bert(self) -> Bert | None:
         return Bert.of(self.source.rules, self.source.vocabulary)
 
@@ -283,7 +277,7 @@ def _keep_all_merges(tokenizer: Tokenizer) -> None:
 
 def _try(tokenizer: Tokenizer) -> None:
     # Alone, not as a batch, for which the library would start its threads.
-    with failures_as(ValueError, "The tokenizer fails on ordinary text"):
+    with reraise_as(ValueError, "The tokenizer fails on ordinary text"):
         tokenizer.encode(_TRIAL, add_special_tokens=False)
 
 
@@ -306,7 +300,7 @@ def ids_of_each(tokenizer: Tokenizer, texts: Sequence[str]) -> list[list[int]]:
 
 
 def _checked_encodings(tokenizer: Tokenizer, texts: Sequence[str]) -> list[Any]:
-    with failures_as(ValueError, "The tokenizer fails on a text"):
+    with reraise_as(ValueError, "The tokenizer fails on a text"):
         try:
             return _encodings(tokenizer, texts)
         except TypeError:

@@ -1,53 +1,38 @@
-"""StaticClassifier: a table and a head that tell classes of text apart."""
+"""StaticClassifier: a table and a head that are fine-tuned together."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from inspect import signature
-from numbers import Real
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import numpy as np
-from sklearn.base import ClassifierMixin
-from sklearn.utils.metaestimators import available_if
 
-from ._estimators.base import OF_TRAINING, Data, StaticModelBase, own_random_state
 from ._estimators.checks import check_labels
-from ._estimators.linear import solve_examples
-from ._estimators.solver_choice import Solver, choose_solver
-from ._estimators.targets import ClassTargets, LabelTargets
-from ._layers.layers import Head
-from ._single_tokens import telling_tokens
-from ._utils.compat import Interval, StrOptions, with_callbacks
-from ._utils.ranking import Ranking
+from ._estimators.classifying import Classifying
+from ._estimators.fine_tuning import FineTuned
+from ._estimators.linear import Prepared
+from ._estimators.targets import ClassTargets
+from ._linear import Solution, solve
+from ._utils.compat import fit_context
 from ._utils.validation import HandleMissing
-from .embedding import DEFAULT_MODEL, StaticEmbedding, resolve_embedding
-from .head import StaticHeadClassifier
+from .embedding import DEFAULT_MODEL, StaticEmbedding
 
 __all__ = ["StaticClassifier"]
 
-_NO_GOING_ON = (
-    "there is no going on from what 'newton-cg' solves for. Pass solver='adam' from "
-    "the first fit on, or clone the classifier first."
-)
 
-
-class StaticClassifier(ClassifierMixin, StaticModelBase):
-    """Classify texts by static embeddings, and by what their words say exactly.
+class StaticClassifier(Classifying, FineTuned):
+    """Classify texts by static embeddings that are fine-tuned together with a head.
 
     A text may have one class, or any number of labels. Its embedding is the mean of its
-    tokens' vectors, as of a :class:`StaticEmbedding`. There are two ways from there to
-    scores:
+    tokens' vectors, as of a :class:`StaticEmbedding`; a multi-layer perceptron turns it
+    into scores. Table and head are trained by Adam [1]_ on the cross-entropy in a
+    :class:`skorch.NeuralNet`, and the epoch that does best on a validation split is
+    kept. By default training starts from the linear solution of
+    :class:`StaticLinearClassifier`, whose words stay beside the network.
 
-    - "newton-cg" solves for a linear head on embeddings as they are, beside a vote of
-      each word and word pair for each class: the weights of TF-IDF features.
-      Cross-validated scores decide how much the words count beside the embedding, and
-      how sure of itself the model may be. It needs no torch.
-    - "adam" fine-tunes token vectors together with a multi-layer perceptron, by Adam
-      [1]_ on the cross-entropy, and keeps the epoch that does best on a validation
-      split. Parts of it are methods that a subclass can replace: ``construct_head``,
-      ``construct_module``, ``_encode``, ``prepare_dataset`` and ``train_test_split``.
+    Parts of it are methods that a subclass can replace: ``construct_head``,
+    ``construct_module``, ``_encode``, ``prepare_dataset`` and ``train_test_split``.
 
     Parameters
     ----------
@@ -55,17 +40,18 @@ class StaticClassifier(ClassifierMixin, StaticModelBase):
         The bundled table, a model folder, a Hub id such as
         ``"minishlab/potion-base-8M"``, or an embedding opened before. In a search over
         parameters, open it once and pass the embedding.
-    solver : {"auto", "newton-cg", "adam"}, default="auto"
-        Which of the two ways. "auto" is "adam" where a parameter has been set that
-        only "adam" uses, or a part of it replaced, and otherwise "newton-cg".
+    init : {"linear", "random"}, default="linear"
+        Where training starts: "linear" at half the linear solution, beside a head with
+        a random start; "random" at the head alone. Where a subclass replaces how texts
+        are embedded, the start is random.
     C : float, default=10.0
-        The inverse of the strength of regularisation, as of
-        :class:`sklearn.linear_model.LogisticRegression`. This and `lexical` are for
-        "newton-cg"; all that follow up to `callbacks` and `device`, but for
-        `class_weight`, `threshold` and `handle_missing`, are for "adam".
+        The inverse of the strength of regularisation of the linear solution, as of
+        :class:`sklearn.linear_model.LogisticRegression`. No effect with
+        ``init="random"``.
     lexical : bool, default=True
-        Whether words and word pairs vote. Without them the pipeline's folder is one
-        that model2vec opens too.
+        Whether TF-IDF-weighted words and word pairs are part of the linear solution,
+        and stay beside the network. Without them the pipeline's folder is one that
+        model2vec opens too. No effect with ``init="random"``, which has none.
     hidden_layer_sizes : int or array-like of shape (n_hidden_layers,), default=(512,)
         The width of each hidden layer; ``()`` makes the head linear.
     dropout : float, default=0.0
@@ -82,12 +68,12 @@ class StaticClassifier(ClassifierMixin, StaticModelBase):
         Whether to set `validation_fraction` of the texts aside, stop when they are
         predicted no better for `n_iter_no_change` epochs, and keep the best epoch.
         If False, training stops when the training loss no longer falls.
-    scoring : str or callable, default="loss"
+    scoring : str, callable or None, default="loss"
         What early stopping watches: "loss", "accuracy" or any other scorer of
-        scikit-learn.
-    validation_fraction : float, default=0.1
-        The share of texts set aside, stratified where the classes allow it. Each class
-        keeps a text to train on.
+        scikit-learn. None takes the estimator's ``score``.
+    validation_fraction : float or int, default=0.1
+        The share of texts set aside, or their number, stratified where the classes
+        allow it. Each class keeps a text to train on.
     n_iter_no_change : int, default=3
         Epochs without improvement by more than `tol` before training stops.
     tol : float, default=1e-4
@@ -103,35 +89,31 @@ class StaticClassifier(ClassifierMixin, StaticModelBase):
     handle_missing : {"error", "empty"}, default="error"
         What to do with None and NaN among texts: refuse them, or take each as empty.
     callbacks : list of skorch callbacks, default=None
-        Told of every batch and epoch of the :class:`skorch.NeuralNet` within.
+        Called on every batch and epoch of the :class:`skorch.NeuralNet` within.
     device : str, default="cpu"
         The torch device to train on. Prediction is by numpy.
     random_state : int, RandomState instance or None, default=None
-        Decides the folds or the split, the head's start, the order of texts, and
-        dropout. On one machine the same int gives the same model, bit for bit. None
-        takes fresh entropy and leaves numpy's global generator alone.
+        Decides the folds, the split, the head's start, the order of texts, and dropout.
+        On one machine the same int gives the same model, bit for bit. None takes fresh
+        entropy and leaves numpy's global generator alone.
     verbose : bool or int, default=False
-        Whether ``fit`` shows a progress bar: of the strengths of words that are tried
-        and the fit of all texts, or of epochs.
+        Whether ``fit`` shows a progress bar of epochs.
 
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
         The labels, in ascending order.
-    solver_ : {"newton-cg", "adam"}
-        What was fitted by.
     embedding_ : StaticEmbedding
-        The table; by "adam", the trained one.
+        The trained table.
     head_ : StaticHeadClassifier
-        The trained head, on embeddings and, after them, votes.
-    votes_ : WordVotes or None
-        The words that vote; opaque.
-    n_iter_ : int
-        Iterations of the solver in the end, or epochs that were run.
+        The trained head, on embeddings and, after them, word scores.
+    word_weights_ : WordWeights or None
+        The words and pairs beside the network.
     history_ : list of dict
-        By "adam", as all that follow. For each epoch ``epoch``, ``train_loss``,
-        ``dur`` in seconds and, with validation, ``valid_loss`` and with another
-        `scoring` ``valid_score``.
+        For each epoch ``epoch``, ``train_loss``, ``dur`` in seconds and, with
+        validation, ``valid_loss`` and with another `scoring` ``valid_score``.
+    n_iter_ : int
+        Epochs that were run.
     best_epoch_ : int
         The epoch that was kept, counted from 1; the last one without validation.
     loss_curve_ : list of float
@@ -144,29 +126,25 @@ class StaticClassifier(ClassifierMixin, StaticModelBase):
 
     See Also
     --------
+    StaticLinearClassifier : The linear solution alone: torch-free, solved for.
     StaticEmbeddingTransformer : Embeddings as features for any other classifier.
     StaticPipeline : What :meth:`to_pipeline` freezes the classifier into.
 
     Notes
     -----
-    By "newton-cg", regularisation makes a model lean to frequent classes on texts
-    whose words it knows little of. So calibration takes a share of the classes' prior
-    log-probabilities away, beside dividing scores by a temperature [2]_; both are
-    fitted to the scores of texts that were held out, one thousand or more of them where
-    there are so many, of five folds; five thousand at most of very many texts. With
-    `class_weight`, it is the temperature only.
-    Meanwhile the process computes linear algebra in one thread, which for such small
-    products is the fastest; of some thousand texts, the products of words' features in
-    another, where ``OMP_NUM_THREADS`` is not 1.
+    With ``init="linear"``, the word scores of training texts come from folds that held
+    them out, or the network would learn to trust what is only known by heart. In the
+    end the network and the solution, on the trained table, are averaged, and the
+    average is calibrated on the validation texts: a temperature, and a share of the
+    classes' prior log-probabilities that is taken away.
 
-    By "adam", only rows of the table whose tokens occur in the training texts are
-    trained, which under Adam without weight decay is the same as training them all.
+    Only rows of the table whose tokens occur in the training texts are trained, which
+    under Adam without weight decay is the same as training them all.
 
     References
     ----------
     .. [1] D. P. Kingma and J. Ba, "Adam: A Method for Stochastic Optimization", ICLR
        2015.
-    .. [2] C. Guo et al., "On Calibration of Modern Neural Networks", ICML 2017.
 
     Examples
     --------
@@ -182,19 +160,15 @@ class StaticClassifier(ClassifierMixin, StaticModelBase):
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        **StaticModelBase._parameter_constraints,
-        "solver": [StrOptions({"auto", "newton-cg", "adam"})],
-        "C": [Interval(Real, 0, None, closed="neither")],
-        "lexical": ["boolean"],
-        "class_weight": [StrOptions({"balanced"}), dict, None],
-        "threshold": [Interval(Real, 0, 1, closed="both")],
+        **FineTuned._parameter_constraints,
+        **Classifying._parameter_constraints,
     }
 
     def __init__(
         self,
         model: StaticEmbedding | str | Path = DEFAULT_MODEL,
         *,
-        solver: Literal["auto", "newton-cg", "adam"] = "auto",
+        init: Literal["linear", "random"] = "linear",
         C: float = 10.0,
         lexical: bool = True,
         hidden_layer_sizes: Any = (512,),
@@ -205,7 +179,7 @@ class StaticClassifier(ClassifierMixin, StaticModelBase):
         max_epochs: int = 200,
         early_stopping: bool = True,
         scoring: Any = "loss",
-        validation_fraction: float = 0.1,
+        validation_fraction: float | int = 0.1,
         n_iter_no_change: int = 3,
         tol: float = 1e-4,
         class_weight: Mapping[Any, float] | Literal["balanced"] | None = None,
@@ -218,7 +192,7 @@ class StaticClassifier(ClassifierMixin, StaticModelBase):
         verbose: bool | int = False,
     ) -> None:
         self.model = model
-        self.solver = solver
+        self.init = init
         self.C = C
         self.lexical = lexical
         self.hidden_layer_sizes = hidden_layer_sizes
@@ -241,7 +215,7 @@ class StaticClassifier(ClassifierMixin, StaticModelBase):
         self.random_state = random_state
         self.verbose = verbose
 
-    @with_callbacks
+    @fit_context
     def fit(
         self,
         X: Any,
@@ -252,7 +226,7 @@ class StaticClassifier(ClassifierMixin, StaticModelBase):
         y_val: Any = None,
         sample_weight_val: Any = None,
     ) -> StaticClassifier:
-        """Solve for a head and votes, or fine-tune table and head.
+        """Fine-tune table and head.
 
         Parameters
         ----------
@@ -265,8 +239,8 @@ class StaticClassifier(ClassifierMixin, StaticModelBase):
             The weight of each text, none negative. Texts of weight zero are as if they
             were not there.
         X_val, y_val, sample_weight_val : default=None
-            Texts, labels and weights for calibration or early stopping, instead of
-            folds or a split of X.
+            Texts, labels and weights for early stopping to watch and to calibrate on,
+            instead of a split of X.
 
         Returns
         -------
@@ -278,77 +252,26 @@ class StaticClassifier(ClassifierMixin, StaticModelBase):
         TypeError, ValueError
             If an argument or a constructor parameter is not as described.
         ImportError
-            If the solver is "adam", and torch or skorch is not installed.
+            If torch or skorch is not installed.
+
+        Warns
+        -----
+        ConvergenceWarning
+            If training stops at `max_epochs`.
         """
-        self._validate_params()
         data, validation = (X, y, sample_weight), (X_val, y_val, sample_weight_val)
-        fitted: StaticClassifier
-        if self._choose_solver() == "newton-cg":
-            fitted = self._solve(data, validation)
-        else:
-            fitted = self._fit(data, validation)
+        fitted: StaticClassifier = self._fit(data, validation)
         return fitted
 
-    def _solve(self, data: Data, validation: Data) -> StaticClassifier:
-        """Solve for what predicts; the estimator changes only when all is done."""
-        random_state = own_random_state(self.random_state)
-        examples, targets = self._examples(*data, "y", None, reset=True)
-        assert isinstance(targets, (ClassTargets, LabelTargets))
-        held_out = self._given_validation(validation, targets)
-        task = self._begin_task(*data)
-        embedding = resolve_embedding(self.model)
-        solved = solve_examples(
-            embedding,
-            examples,
-            held_out,
-            targets,
-            C=self.C,
-            lexical=self.lexical,
-            random_state=random_state,
-            verbose=bool(self.verbose),
-        )
-        learned = {
-            "head_": self._freeze(solved.head, targets),
-            "embedding_": embedding,
-            "votes_": solved.votes,
-            "_module_in_use": None,
-            "n_iter_": solved.n_iter,
-            "solver_": "newton-cg",
-        }
-        self._end_task(task, lambda: learned)
-        kept = {k: v for k, v in vars(self).items() if k not in OF_TRAINING}
-        self.__dict__ = {**kept, **learned, "_targets": targets}
-        return self
-
-    def _learned(self, *args: Any) -> dict[str, Any]:
-        return {**super()._learned(*args), "solver_": "adam"}
-
-    def _choose_solver(self, only: Solver | None = None) -> Solver:
-        parameters = signature(StaticClassifier.__init__).parameters
-        defaults = {k: p.default for k, p in parameters.items()}
-        solver = choose_solver(self, defaults, only)
-        if self.warm_start and self._is_solved():
-            raise ValueError(f"warm_start is True, but {_NO_GOING_ON}")
-        return solver
-
-    def _is_solved(self) -> bool:
-        return vars(self).get("solver_") == "newton-cg"
-
-    def _can_train_in_parts(self) -> bool:
-        if self.solver == "newton-cg" or self._is_solved():
-            raise AttributeError(f"There is no partial_fit: {_NO_GOING_ON}")
-        return True
-
-    @available_if(_can_train_in_parts)
+    @fit_context
     def partial_fit(
         self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None
     ) -> StaticClassifier:
         """Train for one epoch on a part of the data, for streams larger than memory.
 
-        Only by "adam": there is no such method with ``solver="newton-cg"``, nor after
-        a ``fit`` by it. Goes on from the call before, or from ``fit``, or from the
-        start. There is no validation. Tokens that no call has met before learn from now
-        on.
+        Goes on from the call before, or from ``fit``, or from the start, which with
+        ``init="linear"`` is the solution of the first call's texts. There is no
+        validation. Tokens that no call has met before learn from now on.
 
         Parameters
         ----------
@@ -370,12 +293,18 @@ class StaticClassifier(ClassifierMixin, StaticModelBase):
         Raises
         ------
         TypeError, ValueError
-            If an argument or a constructor parameter is not as described.
+            If an argument or a constructor parameter is not as described, or
+            `class_weight` is "balanced", which a part of the data cannot tell.
         ImportError
             If torch or skorch is not installed.
         """
-        self._validate_params()
-        self._choose_solver(only="adam")
+        if self.class_weight == "balanced":
+            raise ValueError(
+                "class_weight is 'balanced', but partial_fit cannot know how frequent "
+                "classes will be. Compute the weights of all classes with "
+                "sklearn.utils.class_weight.compute_class_weight and pass them as a "
+                "dict."
+            )
         known = None
         if not self._is_fitted():
             known = self._announced_targets(y, classes)
@@ -399,126 +328,13 @@ class StaticClassifier(ClassifierMixin, StaticModelBase):
             )
         return None
 
-    def predict(self, X: Any) -> Any:
-        """The most probable class of each text, or its labels.
-
-        Parameters
-        ----------
-        X : list, tuple, array, Series or one-column frame of str
-            The texts, n_texts of them.
-
-        Returns
-        -------
-        labels : ndarray of shape (n_texts,)
-            With many labels a text an indicator of shape (n_texts, n_labels), int64, a
-            CSR matrix if the y of ``fit`` was sparse.
-        """
-        return self._predict("predict", X)
-
-    def predict_proba(self, X: Any) -> np.ndarray:
-        """The probability of each class.
-
-        Parameters
-        ----------
-        X : list, tuple, array, Series or one-column frame of str
-            The texts, n_texts of them.
-
-        Returns
-        -------
-        probabilities : ndarray of shape (n_texts, n_classes), float64
-            In the order of ``classes_``.
-        """
-        probabilities: np.ndarray = self._predict("predict_proba", X)
-        return probabilities
-
-    def predict_log_proba(self, X: Any) -> np.ndarray:
-        """The logarithm of :meth:`predict_proba`.
-
-        Parameters
-        ----------
-        X : list, tuple, array, Series or one-column frame of str
-            The texts, n_texts of them.
-
-        Returns
-        -------
-        log_probabilities : ndarray of shape (n_texts, n_classes), float64
-        """
-        log_probabilities: np.ndarray = self._predict("predict_log_proba", X)
-        return log_probabilities
-
-    def decision_function(self, X: Any) -> np.ndarray:
-        """The scores before softmax.
-
-        Parameters
-        ----------
-        X : list, tuple, array, Series or one-column frame of str
-            The texts, n_texts of them.
-
-        Returns
-        -------
-        scores : ndarray of shape (n_texts,) or (n_texts, n_classes), float64
-            With two classes one score, which is positive for ``classes_[1]``.
-        """
-        scores: np.ndarray = self._predict("decision_function", X)
-        return scores
-
-    def telling_tokens(
-        self, X: Any = None, *, n_tokens: int = 10, min_df: int = 1
-    ) -> dict[Any, Ranking]:
-        """The tokens that speak most for each class, each by itself.
-
-        Parameters
-        ----------
-        X : list, tuple, array, Series or one-column frame of str, default=None
-            Texts in which tokens are looked for, such as those of ``fit``. None takes
-            the whole vocabulary, most of which no training text may have had.
-        n_tokens : int, default=10
-            How many at most for each class.
-        min_df : int, default=1
-            How many of the texts in `X` a token has to occur in.
-
-        Returns
-        -------
-        telling : dict of object to list of (str, float)
-            For each class, tokens with the log-odds of the class for a text of the
-            token alone, the greatest first.
-
-        Raises
-        ------
-        NotFittedError
-            If the estimator has not been fitted.
-        TypeError
-            If X is not as described, or the encoding has been replaced.
-        """
-        embedding, votes = self._sums()
-        texts = None if X is None else self._check_texts(X, reset=False)
-        return telling_tokens(embedding, votes, self.head_, texts, n_tokens, min_df)
-
-    @property
-    def classes_(self) -> np.ndarray:
-        """The labels, in ascending order, of shape (n_classes,)."""
-        return self.head_.classes_
-
-    def _check_y(self, y: Any) -> Any:
-        return check_labels(y)
-
-    def _find_targets(
-        self, y: np.ndarray, sample_weight: np.ndarray
-    ) -> ClassTargets | LabelTargets:
-        if y.ndim == 2:
-            return LabelTargets.of(y, self.class_weight, sample_weight)
-        return ClassTargets.of(y, self.class_weight)
-
-    def _freeze(self, head: Head, targets: Any) -> StaticHeadClassifier:
-        return StaticHeadClassifier(
-            head,
-            targets.classes,
-            multilabel=isinstance(targets, LabelTargets),
-            threshold=self.threshold,
-            sparse_output=getattr(targets, "sparse", False),
+    def _linear_solution(
+        self, prepared: Prepared, targets: Any, random_state: np.random.RandomState
+    ) -> Solution:
+        return solve(
+            *(prepared.features, prepared.problem, prepared.train, prepared.splits),
+            C=self.C,
+            shifts=not targets.is_weighted,
+            random_state=random_state,
+            fold=prepared.fold,
         )
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.classifier_tags.multi_label = True
-        return tags

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,6 @@ from sklearn.utils.metaestimators import available_if
 from ._io import files as persistence
 from ._io import hub
 from ._io.card import pipeline_card
-from ._io.compression import compressed
 from ._io.mixin import FolderMixin
 from ._io.pipeline import (
     HEAD_FILE,
@@ -25,15 +25,15 @@ from ._io.pipeline import (
     read_settings,
     stored_head,
 )
+from ._layers.bounds import Rows
 from ._onnx import write_onnx
-from ._single_tokens import telling_tokens
-from ._utils.pickling import StampedMixin
+from ._utils.arrays import bound
+from ._utils.pickling import VersionedPickleMixin
 from ._utils.ranking import Ranking
 from .embedding import StaticEmbedding
-from .explanation import Explanations, explained
+from .explanation import Explanations, explained, top_tokens
 from .head import of_texts
 from .transformer import StaticEmbeddingTransformer
-from .votes import frozen_transformer, votes_of
 
 __all__ = ["StaticPipeline"]
 
@@ -43,16 +43,15 @@ def _head_has(method: str) -> Callable[[Any], bool]:
     return lambda pipeline: hasattr(pipeline.steps[-1][1], method)
 
 
-class StaticPipeline(StampedMixin, FolderMixin, Pipeline):
+class StaticPipeline(VersionedPickleMixin, FolderMixin, Pipeline):
     """A trained table and head as a scikit-learn pipeline without torch.
 
     What :meth:`StaticClassifier.to_pipeline` returns. The first step, ``embedding``, is
-    a :class:`StaticEmbeddingTransformer` around the table or, where words vote, a
-    :class:`~sklearn_static.votes.StaticVotesTransformer`; the second, ``head``,
-    predicts from what it puts out. Both are fitted from the start: ``fit`` does
-    nothing, and ``clone`` keeps what was trained. So the pipeline can be calibrated,
-    sliced, pickled, put into other estimators, and saved as a folder, which model2vec
-    opens too unless words vote.
+    a :class:`StaticEmbeddingTransformer` around the table, with word weights where
+    there are any; the second, ``head``, predicts from what it puts out. Both are fitted
+    from the start: ``fit`` does nothing, and ``clone`` keeps what was trained. So the
+    pipeline can be calibrated, sliced, pickled, put into other estimators, and saved as
+    a folder, which model2vec opens too unless there are word weights.
 
     Parameters
     ----------
@@ -146,10 +145,14 @@ class StaticPipeline(StampedMixin, FolderMixin, Pipeline):
         embedding = StaticEmbedding.from_pretrained(folder)
         has_config = persistence.has_file(folder, "config.json")
         config = persistence.read_config(folder) if has_config else {}
-        votes, head = read_head(folder, config, embedding)
+        word_weights, head = read_head(folder, config, _rows_of(embedding))
+        if word_weights is not None and hasattr(head, "classes_"):
+            word_weights = word_weights.named(head.classes_)
         own = persistence.own_entries(config)
         settings = read_settings(folder / "config.json", own, TRANSFORMER_SETTINGS)
-        transformer = frozen_transformer(embedding, votes, settings)
+        transformer = StaticEmbeddingTransformer(
+            embedding, word_weights=word_weights, **settings
+        )
         return cls([("embedding", transformer), ("head", head)])
 
     @available_if(_head_has("predict"))
@@ -270,19 +273,19 @@ class StaticPipeline(StampedMixin, FolderMixin, Pipeline):
         """
         transformer, head = self._parts("be explained.")
         texts = transformer._check_texts(X, reset=False)
-        return explained(transformer.embedding, votes_of(transformer), head, texts)
+        return explained(transformer.embedding, transformer.word_weights, head, texts)
 
     @available_if(_head_has("classes_"))
-    def telling_tokens(
+    def top_tokens(
         self, X: Any = None, *, n_tokens: int = 10, min_df: int = 1
     ) -> dict[Any, Ranking]:
-        """The tokens that speak most for each class, each by itself.
+        """The tokens, words and word pairs that speak most for each class, each alone.
 
         Parameters
         ----------
         X : list, tuple, array, Series or one-column frame of str, default=None
-            Texts in which tokens are looked for. None takes the whole vocabulary, most
-            of which no training text may have had.
+            Texts in which tokens and words are looked for. None takes the tokens of the
+            whole vocabulary, most of which no training text may have had.
         n_tokens : int, default=10
             How many at most for each class.
         min_df : int, default=1
@@ -290,9 +293,9 @@ class StaticPipeline(StampedMixin, FolderMixin, Pipeline):
 
         Returns
         -------
-        telling : dict of object to list of (str, float)
-            For each class, tokens with the log-odds of the class for a text of the
-            token alone, the greatest first.
+        top : dict of object to list of (str, float)
+            For each class, tokens and words with the log-odds of the class for a text
+            of nothing else, the greatest first. A pair has those of its own weight.
 
         Raises
         ------
@@ -304,16 +307,44 @@ class StaticPipeline(StampedMixin, FolderMixin, Pipeline):
         >>> from sklearn_static import StaticClassifier
         >>> texts, labels = ["good film", "bad film"] * 10, ["pos", "neg"] * 10
         >>> pipeline = StaticClassifier(random_state=0).fit(texts, labels).to_pipeline()
-        >>> telling = pipeline.telling_tokens(texts, n_tokens=1)
-        >>> {label: [token for token, _ in best] for label, best in telling.items()}
+        >>> top = pipeline.top_tokens(texts, n_tokens=1)
+        >>> {label: [token for token, _ in best] for label, best in top.items()}
         {'neg': ['bad'], 'pos': ['good']}
         """
         transformer, head = self._parts("be asked for tokens.")
         texts = None if X is None else transformer._check_texts(X, reset=False)
-        votes = votes_of(transformer)
-        return telling_tokens(
-            transformer.embedding, votes, head, texts, n_tokens, min_df
+        word_weights = transformer.word_weights
+        return top_tokens(
+            transformer.embedding, word_weights, head, texts, n_tokens, min_df
         )
+
+    @available_if(_head_has("classes_"))
+    def telling_tokens(
+        self, X: Any = None, *, n_tokens: int = 10, min_df: int = 1
+    ) -> dict[Any, Ranking]:
+        """The former name of :meth:`top_tokens`, deprecated.
+
+        Parameters
+        ----------
+        X, n_tokens, min_df
+            As of :meth:`top_tokens`.
+
+        Returns
+        -------
+        top : dict of object to list of (str, float)
+
+        Warns
+        -----
+        FutureWarning
+            Always: the next release leaves it out.
+        """
+        warnings.warn(
+            "telling_tokens has another name and will be removed in the next release: "
+            "use top_tokens, with the same arguments.",
+            FutureWarning,
+            stacklevel=2,
+        )
+        return self.top_tokens(X, n_tokens=n_tokens, min_df=min_df)
 
     def compress(
         self,
@@ -353,7 +384,7 @@ class StaticPipeline(StampedMixin, FolderMixin, Pipeline):
         Notes
         -----
         Measure what it costs on texts with labels. The trained head is adapted to the
-        dimensions that are kept; nothing is trained anew. Votes of words stay as they
+        dimensions that are kept; nothing is trained anew. Weights of words stay as they
         are.
 
         Examples
@@ -364,18 +395,18 @@ class StaticPipeline(StampedMixin, FolderMixin, Pipeline):
         >>> small = pipeline.compress(texts, dtype="int8", dimensions=16)
         >>> size = lambda model: sum(map(len, model.to_files().values())) / 1e6
         >>> f"from {size(pipeline):.1f} MB to {size(small):.1f} MB"
-        'from 8.1 MB to 0.7 MB'
+        'from 31.2 MB to 0.7 MB'
         >>> small.predict(["a good one"])
         array(['pos'], dtype='<U3')
         """
         transformer, head = self._parts("be compressed.")
-        smaller, directions = compressed(
-            transformer.embedding, texts, dtype, dimensions, min_df
+        smaller, directions = transformer.embedding._compress(
+            texts, dtype, dimensions, min_df
         )
         if directions is not None:
-            votes = votes_of(transformer)
-            if votes is not None:
-                same = np.eye(votes.n_outputs, dtype=np.float32)
+            word_weights = transformer.word_weights
+            if word_weights is not None:
+                same = np.eye(word_weights.n_outputs, dtype=np.float32)
                 directions = block_diag(directions, same)
             settings = {**head.get_params(deep=False)}
             settings["head"] = head.head.on_coordinates(directions)
@@ -390,7 +421,7 @@ class StaticPipeline(StampedMixin, FolderMixin, Pipeline):
         The tokenizer is not in the file: texts become ids before, by
         :meth:`StaticEmbedding.tokenize` or, in other languages, by a port of the
         ``tokenizers`` library and the ``tokenizer.json`` of a saved folder. All else
-        is in it: which tokens count, their mean, the votes of words, the head.
+        is in it: which tokens count, their mean, the weights of words, the head.
 
         Parameters
         ----------
@@ -437,7 +468,7 @@ class StaticPipeline(StampedMixin, FolderMixin, Pipeline):
         array(['pos'], dtype='<U3')
         """
         transformer, head = self._parts("be exported to ONNX.")
-        write_onnx(path, transformer.embedding, votes_of(transformer), head)
+        write_onnx(path, transformer.embedding, transformer.word_weights, head)
 
     def to_files(self) -> dict[str, bytes]:
         """The contents of the model folder, by file name."""
@@ -446,21 +477,21 @@ class StaticPipeline(StampedMixin, FolderMixin, Pipeline):
         )
         embedding = transformer.embedding
         own = {k: getattr(transformer, k) for k in TRANSFORMER_SETTINGS}
-        votes = votes_of(transformer)
-        head_config, own_head, tensors = stored_head(head, votes)
+        word_weights = transformer.word_weights
+        head_config, own_head, tensors = stored_head(head, word_weights)
         config = {**embedding.config(), "head_config": head_config}
         classes = head_config["classes"]
         card = pipeline_card(
             "regression" if classes is None else "classification",
             None if classes is None else [str(label) for label in classes],
             embedding.n_dimensions,
-            0 if votes is None else len(votes.lexicon),
+            0 if word_weights is None else len(word_weights.vocabulary),
         )
         return {
             **embedding.to_files(),
             HEAD_FILE: persistence.tensor_bytes(tensors),
             "config.json": persistence.json_bytes(
-                persistence.stamp(config, **own, **own_head)
+                persistence.with_versions(config, **own, **own_head)
             ),
             "README.md": card.encode(),
         }
@@ -483,3 +514,22 @@ class StaticPipeline(StampedMixin, FolderMixin, Pipeline):
             ):
                 return transformer, head
         return None
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        parts = self._usual_parts()
+        if parts is not None:
+            # scikit-learn passes on what the head predicts, but not what goes in.
+            transformer, head = (part.__sklearn_tags__() for part in parts)
+            tags.input_tags = transformer.input_tags
+            tags.requires_fit = transformer.requires_fit or head.requires_fit
+            tags.no_validation = head.no_validation
+            tags.target_tags = head.target_tags
+        return tags
+
+
+def _rows_of(embedding: StaticEmbedding) -> Rows:
+    """The width and the bound of the embeddings that a head gets."""
+    if embedding.normalize:
+        return Rows(embedding.n_dimensions, 1.0)
+    return Rows(embedding.n_dimensions, bound(embedding.vectors, embedding.weights))

@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from numbers import Real
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Literal
 
 import numpy as np
-from sklearn.base import RegressorMixin
 
-from ._estimators.base import StaticModelBase
-from ._estimators.checks import check_values
-from ._estimators.targets import RealTargets
-from ._layers.layers import Head
-from ._utils.compat import with_callbacks
+from ._estimators.fine_tuning import FineTuned
+from ._estimators.linear import DEFAULT_ALPHAS, Prepared, checked_alphas
+from ._estimators.regressing import Regressing
+from ._linear import Solution, solve_ridge
+from ._utils.compat import Interval, fit_context
 from ._utils.validation import HandleMissing
 from .embedding import DEFAULT_MODEL, StaticEmbedding
-from .head import StaticHeadRegressor
 
 __all__ = ["StaticRegressor"]
 
 
-class StaticRegressor(RegressorMixin, StaticModelBase):
+class StaticRegressor(Regressing, FineTuned):
     """Predict numbers from texts by static embeddings, fine-tuned with a small head.
 
     As :class:`StaticClassifier`, with the squared error for a loss. Targets are
@@ -31,6 +31,17 @@ class StaticRegressor(RegressorMixin, StaticModelBase):
     model : StaticEmbedding, str or Path, default="default"
         Where training starts: the bundled table, a model folder, a Hub id such as
         ``"minishlab/potion-base-8M"``, or an embedding opened before.
+    init : {"linear", "random"}, default="linear"
+        Where training starts: "linear" at half the solution of
+        :class:`StaticLinearRegressor`, beside a head with a random start; "random" at
+        the head alone. Where a subclass replaces how texts are embedded, the start is
+        random.
+    alphas : float or array-like of shape (n_alphas,), default=(0.1, 0.3, ..., 30.0)
+        The penalties that the solution chooses from; see
+        :class:`StaticLinearRegressor`. No effect with ``init="random"``.
+    lexical : bool, default=True
+        Whether TF-IDF-weighted words and word pairs are part of the linear solution,
+        and stay beside the network. No effect with ``init="random"``, which has none.
     hidden_layer_sizes : int or array-like of shape (n_hidden_layers,), default=(512,)
         The width of each hidden layer; ``()`` makes the head linear.
     dropout : float, default=0.0
@@ -47,10 +58,11 @@ class StaticRegressor(RegressorMixin, StaticModelBase):
         Whether to set `validation_fraction` of the texts aside, stop when they are
         predicted no better for `n_iter_no_change` epochs, and keep the best epoch.
         If False, training stops when the training loss no longer falls.
-    scoring : str or callable, default="loss"
-        What early stopping watches: "loss", "r2" or any other scorer of scikit-learn.
-    validation_fraction : float, default=0.1
-        The share of texts set aside.
+    scoring : str, callable or None, default="loss"
+        What early stopping watches: "loss", "r2" or any other scorer of
+        scikit-learn. None takes the estimator's ``score``.
+    validation_fraction : float or int, default=0.1
+        The share of texts set aside, or their number.
     n_iter_no_change : int, default=3
         Epochs without improvement by more than `tol` before training stops.
     tol : float, default=1e-4
@@ -60,22 +72,24 @@ class StaticRegressor(RegressorMixin, StaticModelBase):
     handle_missing : {"error", "empty"}, default="error"
         What to do with None and NaN among texts: refuse them, or take each as empty.
     callbacks : list of skorch callbacks, default=None
-        Told of every batch and epoch of the :class:`skorch.NeuralNet` within.
+        Called on every batch and epoch of the :class:`skorch.NeuralNet` within.
     device : str, default="cpu"
         The torch device to train on. Prediction is by numpy.
     random_state : int, RandomState instance or None, default=None
-        Decides the split, the head's start, the order of texts, and dropout. On one
-        machine the same int gives the same model, bit for bit. None takes fresh entropy
-        and leaves numpy's global generator alone.
+        Decides the folds, the split, the head's start, the order of texts, and dropout.
+        On one machine the same int gives the same model, bit for bit. None takes fresh
+        entropy and leaves numpy's global generator alone.
     verbose : bool or int, default=False
-        Whether to show a progress bar in ``fit``.
+        Whether ``fit`` shows a progress bar of epochs.
 
     Attributes
     ----------
     embedding_ : StaticEmbedding
         The trained table.
     head_ : StaticHeadRegressor
-        The trained head, on embeddings.
+        The trained head, on embeddings and, after them, word scores.
+    word_weights_ : WordWeights or None
+        The words and pairs beside the network.
     history_ : list of dict
         For each epoch ``epoch``, ``train_loss``, ``dur`` in seconds and, with
         validation, ``valid_loss`` and with another `scoring` ``valid_score``. Losses
@@ -94,24 +108,33 @@ class StaticRegressor(RegressorMixin, StaticModelBase):
 
     See Also
     --------
+    StaticLinearRegressor : The linear solution alone: torch-free, solved for.
     StaticClassifier : For classes and labels.
 
     Examples
     --------
     >>> from sklearn_static import StaticRegressor
-    >>> texts = ["a good film", "a great film", "a bad film", "an awful film"] * 10
-    >>> stars = [4, 5, 2, 1] * 10
+    >>> words, things = ["good", "great", "bad", "awful"], ["film", "play", "song"]
+    >>> texts = [f"a {word} {thing}" for thing in things for word in words] * 4
+    >>> stars = [4, 5, 2, 1] * 12
     >>> regressor = StaticRegressor(random_state=0).fit(texts, stars)
     >>> regressor.predict(["a great film", "an awful film"]).round()
     array([5., 1.])
     """
 
-    _parameter_constraints = StaticModelBase._parameter_constraints
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        **FineTuned._parameter_constraints,
+        **Regressing._parameter_constraints,
+        "alphas": ["array-like", Interval(Real, 0, None, closed="neither")],
+    }
 
     def __init__(
         self,
         model: StaticEmbedding | str | Path = DEFAULT_MODEL,
         *,
+        init: Literal["linear", "random"] = "linear",
+        alphas: float | Sequence[float] = DEFAULT_ALPHAS,
+        lexical: bool = True,
         hidden_layer_sizes: Any = (512,),
         dropout: float = 0.0,
         freeze_embedding: bool = False,
@@ -120,7 +143,7 @@ class StaticRegressor(RegressorMixin, StaticModelBase):
         max_epochs: int = 200,
         early_stopping: bool = True,
         scoring: Any = "loss",
-        validation_fraction: float = 0.1,
+        validation_fraction: float | int = 0.1,
         n_iter_no_change: int = 3,
         tol: float = 1e-4,
         warm_start: bool = False,
@@ -131,6 +154,9 @@ class StaticRegressor(RegressorMixin, StaticModelBase):
         verbose: bool | int = False,
     ) -> None:
         self.model = model
+        self.init = init
+        self.alphas = alphas
+        self.lexical = lexical
         self.hidden_layer_sizes = hidden_layer_sizes
         self.dropout = dropout
         self.freeze_embedding = freeze_embedding
@@ -149,7 +175,7 @@ class StaticRegressor(RegressorMixin, StaticModelBase):
         self.random_state = random_state
         self.verbose = verbose
 
-    @with_callbacks
+    @fit_context
     def fit(
         self,
         X: Any,
@@ -186,15 +212,22 @@ class StaticRegressor(RegressorMixin, StaticModelBase):
             If an argument or a constructor parameter is not as described.
         ImportError
             If torch or skorch is not installed.
+
+        Warns
+        -----
+        ConvergenceWarning
+            If training stops at `max_epochs`.
         """
         data, validation = (X, y, sample_weight), (X_val, y_val, sample_weight_val)
         fitted: StaticRegressor = self._fit(data, validation)
         return fitted
 
+    @fit_context
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> StaticRegressor:
         """Train for one epoch on a part of the data, for streams larger than memory.
 
-        Goes on from the call before, or from ``fit``, or from the start. There is no
+        Goes on from the call before, or from ``fit``, or from the start, which with
+        ``init="linear"`` is the solution of the first call's texts. There is no
         validation. Targets are standardised as the first call's were.
 
         Parameters
@@ -221,32 +254,12 @@ class StaticRegressor(RegressorMixin, StaticModelBase):
         fitted: StaticRegressor = self._partial_fit(X, y, sample_weight, None)
         return fitted
 
-    def predict(self, X: Any) -> np.ndarray:
-        """The values of each text.
-
-        Parameters
-        ----------
-        X : list, tuple, array, Series or one-column frame of str
-            The texts, n_texts of them.
-
-        Returns
-        -------
-        values : ndarray of shape (n_texts,) or (n_texts, n_outputs), float64
-        """
-        values: np.ndarray = self._predict("predict", X)
-        return values
-
-    def _check_y(self, y: Any) -> np.ndarray:
-        return check_values(y)
-
-    def _find_targets(self, y: np.ndarray, sample_weight: np.ndarray) -> RealTargets:
-        return RealTargets.of(y, sample_weight)
-
-    def _freeze(self, head: Head, targets: RealTargets) -> StaticHeadRegressor:
-        scale, shift = targets.scaler.scale_, targets.scaler.mean_
-        return StaticHeadRegressor(head.then_scaled(scale, shift))
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.target_tags.multi_output = True
-        return tags
+    def _linear_solution(
+        self, prepared: Prepared, targets: Any, random_state: np.random.RandomState
+    ) -> Solution:
+        return solve_ridge(
+            *(prepared.features, prepared.problem, prepared.train, prepared.splits),
+            alphas=checked_alphas(self.alphas),
+            random_state=random_state,
+            fold=prepared.fold,
+        )

@@ -23,7 +23,12 @@ import torch
 from toys import toy_embedding, toy_texts
 
 import sklearn_static
-from sklearn_static import StaticClassifier, StaticRegressor
+from sklearn_static import (
+    StaticClassifier,
+    StaticLinearClassifier,
+    StaticLinearRegressor,
+    StaticRegressor,
+)
 
 PACKAGE = str(Path(sklearn_static.__file__).parent)
 EMBEDDING = toy_embedding(8)
@@ -41,16 +46,22 @@ def regressor() -> StaticRegressor:
     return StaticRegressor(EMBEDDING, hidden_layer_sizes=(), max_epochs=1)
 
 
-def solved(**parameters: Any) -> StaticClassifier:
-    return StaticClassifier(EMBEDDING, random_state=0, **parameters)
+def linear() -> StaticLinearClassifier:
+    return StaticLinearClassifier(EMBEDDING, random_state=0)
+
+
+def linear_regressor() -> StaticLinearRegressor:
+    return StaticLinearRegressor(EMBEDDING, random_state=0)
 
 
 CALLS: dict[str, tuple[Any, Callable[[Any], Any]]] = {
-    "solved": (solved(), lambda model: model.fit(X, y)),
-    "solved after trained": (
-        classifier().fit(X, y).set_params(**solved().get_params()),
-        lambda model: model.fit(X, y),
+    "linear": (linear(), lambda model: model.fit(X, y)),
+    "linear, again": (
+        linear().fit(X, y),
+        lambda model: model.set_params(random_state=1).fit(X, y),
     ),
+    "linear regression": (linear_regressor(), lambda model: model.fit(X, VALUES)),
+    "random start": (classifier(init="random"), lambda model: model.fit(X, y)),
     "first fit": (classifier(), lambda model: model.fit(X, y)),
     "second fit": (
         classifier(scoring="accuracy").fit(X, y),

@@ -242,7 +242,8 @@ def test_batch_size_and_dropout_matter(fitted):
 
 @pytest.mark.parametrize("sizes", [(), (8,), (8, 4), [8], np.array([8]), 8], ids=repr)
 def test_hidden_layer_sizes_shape_the_head(sizes):
-    head = make(hidden_layer_sizes=sizes, max_epochs=1).fit(X, y).head_.head
+    model = make(hidden_layer_sizes=sizes, max_epochs=1, init="random").fit(X, y)
+    head = model.head_.head
     widths = [layer.weight.shape[0] for layer in head.mlp_layers()]
     assert widths == [*np.atleast_1d(sizes), 2]
 
@@ -610,9 +611,11 @@ class TestPartialFit:
         assert np.any(classifier.embedding_.vectors[compiler] != first)
 
     def test_the_optimizer_remembers_between_calls(self):
-        in_two = make(batch_size=1000)
+        in_two = make(batch_size=1000, init="random")
         in_two.partial_fit(X, y, classes=["cook", "sail"]).partial_fit(X, y)
-        at_once = make(batch_size=1000, early_stopping=False, max_epochs=2).fit(X, y)
+        at_once = make(
+            batch_size=1000, early_stopping=False, max_epochs=2, init="random"
+        ).fit(X, y)
         assert_allclose(
             in_two.embedding_.vectors, at_once.embedding_.vectors, atol=1e-5
         )

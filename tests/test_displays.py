@@ -8,7 +8,12 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.random_projection import GaussianRandomProjection
 from toys import toy_embedding, toy_texts
 
-from sklearn_static import StaticClassifier, StaticEmbeddingTransformer, StaticRegressor
+from sklearn_static import (
+    StaticClassifier,
+    StaticEmbeddingTransformer,
+    StaticLinearClassifier,
+    StaticRegressor,
+)
 from sklearn_static.displays import (
     ContributionDisplay,
     TextMapDisplay,
@@ -67,8 +72,10 @@ def test_curves_without_validation_and_with_a_score():
 
 
 @pytest.mark.parametrize("fit", [False, True])
-def test_what_has_no_history_is_refused(fit, solved):
-    estimator = solved if fit else StaticClassifier(EMBEDDING)
+def test_what_has_no_history_is_refused(fit):
+    estimator = StaticClassifier(EMBEDDING)
+    if fit:
+        estimator = StaticLinearClassifier(EMBEDDING).fit(TEXTS, LABELS)
     with pytest.raises(ValueError, match="has no history_"):
         TrainingCurveDisplay.from_estimator(estimator)
 

@@ -1,4 +1,4 @@
-"""The classifier that is solved for: how it is chosen, fitted, frozen and stored."""
+"""The linear classifier: how it is fitted, frozen and stored."""
 
 import json
 import pickle
@@ -8,6 +8,7 @@ import sys
 
 import numpy as np
 import pytest
+from numpy.testing import assert_allclose, assert_array_equal
 from scipy.special import log_softmax, softmax
 from sklearn.base import clone
 from sklearn.feature_extraction.text import TfidfVectorizer
@@ -19,42 +20,26 @@ from toys import TOPICS, WITHOUT_TORCH, toy_embedding, toy_texts
 
 from sklearn_static import (
     ModelFormatError,
-    StaticClassifier,
     StaticEmbedding,
+    StaticLinearClassifier,
+    StaticLinearRegressor,
     StaticPipeline,
+    StaticRegressor,
 )
 from sklearn_static._io.files import read_tensors, tensor_bytes
-from sklearn_static.votes import StaticVotesTransformer
 
 EMBEDDING = toy_embedding(16)
 TOPIC_NAMES = ("cook", "sail", "code")
 X, Y = toy_texts(90, TOPIC_NAMES)
 NEW, NEW_Y = toy_texts(60, TOPIC_NAMES, seed=1)
 
-ADAM = {
-    "hidden_layer_sizes": (8,),
-    "dropout": 0.1,
-    "freeze_embedding": True,
-    "lr": 0.01,
-    "batch_size": 8,
-    "max_epochs": 2,
-    "early_stopping": False,
-    "scoring": "accuracy",
-    "validation_fraction": 0.2,
-    "n_iter_no_change": 1,
-    "tol": 0.1,
-    "callbacks": [],
-    "warm_start": True,
-}
-
 
 def solved(**parameters):
-    return StaticClassifier(EMBEDDING, random_state=0, **parameters)
+    return StaticLinearClassifier(EMBEDDING, random_state=0, **parameters)
 
 
-def test_by_default_the_model_is_solved_for():
+def test_a_linear_model_tells_topics_apart_and_leaves_the_table_alone():
     model = solved().fit(X, Y)
-    assert model.solver_ == "newton-cg"
     assert model.score(NEW, NEW_Y) > 0.95
     assert model.embedding_ is EMBEDDING
 
@@ -62,9 +47,9 @@ def test_by_default_the_model_is_solved_for():
 def test_a_model_is_fitted_frozen_and_stored_without_torch(tmp_path):
     program = f"""{WITHOUT_TORCH}
 from toys import toy_embedding, toy_texts
-from sklearn_static import StaticClassifier
+from sklearn_static import StaticLinearClassifier
 X, y = toy_texts(40)
-model = StaticClassifier(toy_embedding(8), random_state=0).fit(X, y)
+model = StaticLinearClassifier(toy_embedding(8), random_state=0).fit(X, y)
 model.to_pipeline().save_pretrained({str(tmp_path / "model")!r})
 assert "torch" not in sys.modules and "skorch" not in sys.modules
 """
@@ -75,57 +60,6 @@ assert "torch" not in sys.modules and "skorch" not in sys.modules
     )
     again = StaticPipeline.from_pretrained(tmp_path / "model")
     assert (again.predict(toy_texts(20)[0]) == toy_texts(20)[1]).mean() > 0.9
-
-
-@pytest.mark.parametrize("name", ADAM)
-def test_a_parameter_of_adam_asks_for_adam(name):
-    parameters = {"max_epochs": 1, name: ADAM[name]}
-    assert solved(**parameters).fit(X, Y).solver_ == "adam"
-
-
-def test_own_parts_ask_for_adam():
-    class OwnSplit(StaticClassifier):
-        def train_test_split(self, texts, y, random_state):
-            return np.arange(60), np.arange(60, 90)
-
-    assert OwnSplit(EMBEDDING).fit(X, Y).solver_ == "adam"
-
-
-@pytest.mark.parametrize(
-    ("parameters", "named"),
-    [
-        ({"solver": "newton-cg", "lr": 0.1}, "lr=0.1"),
-        ({"solver": "newton-cg", "callbacks": []}, "callbacks"),
-        ({"solver": "adam", "C": 1.0}, "C=1.0"),
-        ({"lexical": False, "max_epochs": 3}, "lexical=False .* max_epochs=3"),
-    ],
-)
-def test_a_parameter_without_effect_is_refused(parameters, named):
-    with pytest.raises(ValueError, match=named):
-        solved(**parameters).fit(X, Y)
-
-
-def test_parts_cannot_be_trained_on_with_parameters_of_the_other_solver():
-    with pytest.raises(ValueError, match=r"C=1.0 would have no effect .*'adam'"):
-        solved(C=1.0).partial_fit(X, Y, classes=TOPIC_NAMES)
-
-
-def test_there_is_no_going_on_from_a_solution():
-    model = solved().fit(X, Y)
-    assert not hasattr(model, "partial_fit")
-    assert not hasattr(solved(solver="newton-cg"), "partial_fit")
-    with pytest.raises(ValueError, match="no going on"):
-        model.set_params(warm_start=True).fit(X, Y)
-    assert hasattr(clone(model), "partial_fit")
-
-
-@pytest.mark.parametrize("order", [("newton-cg", "adam"), ("adam", "newton-cg")])
-def test_a_second_fit_by_the_other_solver_leaves_nothing_of_the_first(order):
-    first, second = (solved(solver=solver) for solver in order)
-    changed = first.fit(X, Y).set_params(solver=order[1]).fit(X, Y)
-    fresh = second.fit(X, Y)
-    assert vars(changed).keys() == vars(fresh).keys()
-    assert np.array_equal(changed.predict_proba(NEW), fresh.predict_proba(NEW))
 
 
 @pytest.mark.parametrize("lexical", [True, False])
@@ -289,12 +223,12 @@ def test_hyperparameters_can_be_searched_for():
     assert search.best_score_ > 0.9
 
 
-def test_words_beyond_the_table_vote_too():
+def test_words_beyond_the_table_count_too():
     table = StaticEmbedding.from_pretrained("default")
     texts = ["xqzzy plugh", "frobnicate xyzzy"] * 10
-    model = StaticClassifier(table, random_state=0).fit(texts, ["a", "b"] * 10)
+    model = StaticLinearClassifier(table, random_state=0).fit(texts, ["a", "b"] * 10)
     assert model.predict(["plugh", "frobnicate"]).tolist() == ["a", "b"]
-    assert len(model.votes_.lexicon.words) == 4
+    assert len(model.word_weights_.vocabulary.words) == 4
 
 
 # What becomes of it.
@@ -313,7 +247,7 @@ def folder(model, tmp_path):
 
 def test_the_pipeline_predicts_the_same(model):
     pipeline = model.to_pipeline()
-    assert isinstance(pipeline[0], StaticVotesTransformer)
+    assert pipeline[0].word_weights.weights is model.word_weights_.weights
     expected = model.predict_proba(NEW)
     assert np.array_equal(pipeline.predict_proba(NEW), expected)
     assert np.array_equal(clone(pipeline).predict_proba(NEW), expected)
@@ -326,10 +260,10 @@ def test_the_pipeline_predicts_the_same(model):
 def test_scores_are_the_head_of_embeddings_and_votes(model):
     pipeline = model.to_pipeline()
     features = pipeline[0].transform(NEW)
-    embeddings, votes = features[:, :16], features[:, 16:]
+    embeddings, word_weights = features[:, :16], features[:, 16:]
     assert np.array_equal(embeddings, EMBEDDING.encode(NEW))
     (linear,) = model.head_.head.layers
-    scores = embeddings @ linear.weight[:, :16].T + votes + linear.bias
+    scores = embeddings @ linear.weight[:, :16].T + word_weights + linear.bias
     assert np.allclose(softmax(scores, axis=1), model.predict_proba(NEW), atol=1e-6)
 
 
@@ -342,7 +276,7 @@ def test_the_folder_holds_the_votes(model, folder):
     }
     n_words = len({word for topic in TOPIC_NAMES for word in TOPICS[topic]})
     assert len(tensors["votes.words"]) > n_words
-    assert re.search(r"votes of \d+ words", (folder / "README.md").read_text())
+    assert re.search(r"weights of \d+ words", (folder / "README.md").read_text())
 
 
 def test_without_words_the_folder_is_as_model2vec_has_it(tmp_path):
@@ -393,7 +327,7 @@ def test_compression_keeps_the_votes(model):
     pipeline = model.to_pipeline()
     small = pipeline.compress(X, dtype="int8", dimensions=12)
     assert small[0].embedding.n_dimensions == 12
-    assert small[0].votes is pipeline[0].votes
+    assert small[0].word_weights is pipeline[0].word_weights
     difference = small.predict_proba(NEW) - pipeline.predict_proba(NEW)
     assert np.abs(difference).max() < 0.2
     assert small.score(NEW, NEW_Y) > 0.95
@@ -408,3 +342,103 @@ def test_verbose_shows_a_bar_of_the_steps_and_silence_is_the_default(
     shown = solved(lexical=lexical, verbose=True).fit(X, Y)
     assert f"{n_steps}/{n_steps}" in capfd.readouterr().err
     assert shown.predict_proba(NEW).tobytes() == expected.tobytes()
+
+
+# Weights by name, and regression.
+
+
+def test_weights_of_words_and_pairs_are_read_by_name(model):
+    weights = model.get_word_weights(["oven", "mast", "nowhere"])
+    assert weights.shape == (3, 3)
+    assert weights.dtype == np.float32
+    classes = model.classes_.tolist()
+    assert weights[0].argmax() == classes.index("cook")
+    assert weights[1].argmax() == classes.index("sail")
+    assert_array_equal(weights[2], 0)
+    two = solved().fit(X[:60], ["cook" if y == "cook" else "no" for y in Y[:60]])
+    assert two.get_word_weights(["oven"]).shape == (1, 1)
+    assert two.coef_.shape == (1, 16)
+    assert two.get_word_weights(words=["oven"])[0, 0] < 0
+
+
+def test_weights_and_coefficients_make_up_the_scores(model):
+    text = "oven"
+    scores = EMBEDDING.encode([text]) @ model.coef_.T + model.intercept_
+    scores += model.get_word_weights([text])
+    assert_allclose(model.decision_function([text]), scores, atol=1e-5)
+
+
+def test_without_words_there_are_no_word_weights():
+    with pytest.raises(ValueError, match="lexical=False"):
+        solved(lexical=False).fit(X, Y).get_word_weights(["oven"])
+
+
+def test_weights_of_validation_texts_count():
+    texts, labels = noisy(300, 0)
+    weight = np.r_[np.ones(150), np.zeros(150)]
+    flipped = np.where(weight > 0, labels, np.roll(labels, 1))
+    data = {"X_val": texts, "y_val": flipped}
+    one = solved().fit(texts, labels, **data, sample_weight_val=weight)
+    half = {"X_val": texts[:150], "y_val": labels[:150]}
+    two = solved().fit(texts, labels, **half)
+    assert_allclose(one.predict_proba(NEW), two.predict_proba(NEW), atol=1e-5)
+
+
+def lengths(texts):
+    return np.array([float(len(text)) + 5 * ("oven" in text) for text in texts])
+
+
+def regressor(**parameters):
+    return StaticLinearRegressor(EMBEDDING, random_state=0, **parameters)
+
+
+def test_a_ridge_regression_predicts_values_and_freezes(tmp_path):
+    texts, new = toy_texts(300)[0], toy_texts(100, seed=3)[0]
+    model = regressor().fit(texts, lengths(texts))
+    assert model.score(new, lengths(new)) > 0.8
+    assert model.alpha_ in (0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
+    assert model.coef_.shape == (1, 16)
+    assert model.get_word_weights(["oven"])[0, 0] > model.get_word_weights(["a"])[0, 0]
+    model.to_pipeline().save_pretrained(tmp_path / "model")
+    again = StaticPipeline.from_pretrained(tmp_path / "model")
+    assert_array_equal(again.predict(new), model.predict(new))
+    (explanation,) = model.explain(["the oven"])
+    assert explanation.scores[0] == pytest.approx(model.predict(["the oven"])[0])
+    plain = regressor(lexical=False).fit(texts, lengths(texts))
+    assert plain.word_weights_ is None
+
+
+def test_many_targets_are_predicted_as_each_alone_by_one_penalty():
+    texts = toy_texts(200)[0]
+    both = np.stack([lengths(texts), -2 * lengths(texts)], axis=1)
+    model = regressor(alphas=1.0).fit(texts, both)
+    alone = regressor(alphas=1.0).fit(texts, both[:, 1])
+    assert model.predict(texts).shape == (200, 2)
+    assert_allclose(model.predict(texts)[:, 1], alone.predict(texts), rtol=1e-3)
+
+
+@pytest.mark.parametrize("kind", [StaticLinearRegressor, StaticRegressor])
+@pytest.mark.parametrize("alphas", [[], [1.0, -1.0], [np.nan], 0.0])
+def test_penalties_are_positive(kind, alphas):
+    with pytest.raises(ValueError, match="alphas"):
+        kind(EMBEDDING, alphas=alphas).fit(X, lengths(X))
+
+
+def test_weights_and_validation_texts_choose_the_penalty():
+    texts = toy_texts(200)[0]
+    y, weight = lengths(texts), np.r_[np.ones(100), np.zeros(100)]
+    wrong = np.where(weight > 0, y, 0)
+    one = regressor().fit(texts, wrong, weight)
+    two = regressor().fit(texts[:100], y[:100])
+    assert_allclose(one.predict(texts), two.predict(texts), rtol=1e-6)
+    data = {"X_val": texts, "y_val": wrong, "sample_weight_val": weight}
+    assert regressor().fit(texts[:100], y[:100], **data).alpha_ > 0
+
+
+def test_missing_texts_are_empty_on_request():
+    texts = [*X, None]
+    with pytest.raises(ValueError, match="missing"):
+        regressor().fit(texts, np.arange(91.0))
+    model = regressor(handle_missing="empty", verbose=True)
+    model.fit(texts, np.arange(91.0))
+    assert_array_equal(model.predict([None]), model.predict([""]))

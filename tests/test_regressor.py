@@ -107,10 +107,10 @@ def test_the_frozen_pipeline_predicts_the_same(tmp_path, n_targets):
 
 def test_model2vec_opens_a_frozen_regressor(tmp_path):
     inference = pytest.importorskip("model2vec.inference", reason="a peer, test only")
-    regressor = make(max_epochs=3).fit(X, y)
+    regressor = make(max_epochs=3, lexical=False).fit(X, y)
     regressor.to_pipeline().save_pretrained(tmp_path / "numbers")
     peer = inference.StaticModelPipeline.from_pretrained(tmp_path / "numbers")
-    assert_allclose(peer.predict(X_test)[:, 0], regressor.predict(X_test), rtol=1e-6)
+    assert_allclose(peer.predict(X_test)[:, 0], regressor.predict(X_test), rtol=1e-5)
 
 
 @pytest.mark.parametrize(

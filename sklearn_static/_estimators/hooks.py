@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..embedding import StaticEmbedding
-from .split import split_rows
+from .split import equal_texts, split_rows
 from .targets import Examples
 
 if TYPE_CHECKING:
     from .._training import BagDataset, Module, StaticModule, Tensor
 
-__all__ = ["Architecture", "import_training"]
+__all__ = ["Hooks", "import_training"]
 
 
 def import_training() -> ModuleType:
@@ -31,12 +31,13 @@ def import_training() -> ModuleType:
         return import_module("sklearn_static._training")
     except ImportError as error:
         raise ImportError(
-            "Training needs torch and skorch, which come with the extra 'train': "
-            f'pip install "sklearn-static[train]". ({error})'
+            "Fine-tuning needs torch and skorch, which come with the extra 'train': "
+            'pip install "sklearn-static[train]". StaticLinearClassifier and '
+            f"StaticLinearRegressor need neither. ({error})"
         ) from error
 
 
-class Architecture:
+class Hooks:
     """The head, the module, the encoding, the dataset and the split, each replaceable.
 
     Replace one in a subclass of an estimator; ``docs/architecture.md`` has an example
@@ -46,7 +47,7 @@ class Architecture:
     hidden_layer_sizes: Any
     dropout: float
     freeze_embedding: bool
-    validation_fraction: float
+    validation_fraction: float | int
 
     def construct_head(self, n_inputs: int, n_outputs: int) -> Module:
         """Make the torch module from embeddings to scores, untrained.
@@ -135,8 +136,8 @@ class Architecture:
     def _encodes_in_its_own_way(self) -> bool:
         own = type(self)
         return (
-            own._encode is not Architecture._encode
-            or own.construct_module is not Architecture.construct_module
+            own._encode is not Hooks._encode
+            or own.construct_module is not Hooks.construct_module
         )
 
     def prepare_dataset(
@@ -174,7 +175,8 @@ class Architecture:
             Of length n_texts.
         y : ndarray of shape (n_texts,), int64, or (n_texts, n_outputs), float32
             Class numbers, label indicators or standardised targets. The split is
-            stratified by class numbers, where there are enough rows.
+            stratified by class numbers, where there are enough rows. Equal texts stay
+            together.
         random_state : RandomState
 
         Returns
@@ -184,4 +186,5 @@ class Architecture:
             stopping.
         """
         classes = y if y.ndim == 1 else np.zeros(len(y), np.int64)
-        return split_rows(classes, self.validation_fraction, random_state)
+        groups = equal_texts(texts)
+        return split_rows(classes, self.validation_fraction, random_state, groups)

@@ -1,137 +1,323 @@
-"""Examples to a head that is solved for: linear in embeddings and in words' votes."""
+"""Texts and targets to a linear model of embeddings beside TF-IDF-weighted words."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.sparse import csr_array
+from sklearn.exceptions import ConvergenceWarning
 
 from .._layers.layers import Head, Linear
-from .._lexical.vocabulary import Lexicon, learn
-from .._lexical.weights import WordVotes, idf_of, tfidf
+from .._lexical.vocabulary import Vocabulary, fit_vocabulary
+from .._lexical.weights import WordWeights, idf_of, tfidf
 from .._lexical.words import Words
-from .._linear import Classes, Features, Labels, Split, folds, solve
-from .._utils.progress import counter
+from .._linear import (
+    Classes,
+    Features,
+    Labels,
+    Solution,
+    Split,
+    Values,
+    fold_numbers,
+    splits_of,
+)
 from ..embedding import StaticEmbedding
-from .targets import ClassTargets, Examples, LabelTargets
+from ..explanation import word_weights_of
+from .base import Data, StaticModelBase
+from .split import equal_texts
+from .targets import ClassTargets, Examples, LabelTargets, RealTargets, Targets
 
-__all__ = ["Solved", "solve_examples"]
+__all__ = [
+    "DEFAULT_ALPHAS",
+    "LinearBase",
+    "LinearModel",
+    "Prepared",
+    "checked_alphas",
+    "problem_of",
+]
 
-# The most votes. So many take 8 MB, and the solver twenty times as much.
-_MAX_VOTES = 1 << 21
+# The most word weights. So many take 8 MB, and the solver twenty times as much.
+_MAX_WEIGHTS = 1 << 21
 
-
-class Solved(NamedTuple):
-    """A head, and what it is a head of beside embeddings.
-
-    Attributes
-    ----------
-    head : Head
-    votes : WordVotes or None
-    n_iter : int
-    """
-
-    head: Head
-    votes: WordVotes | None
-    n_iter: int
+DEFAULT_ALPHAS = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
+"""The penalties that ridge regression chooses from."""
 
 
-def solve_examples(
-    embedding: StaticEmbedding,
-    train: Examples,
-    held_out: Examples | None,
-    targets: ClassTargets | LabelTargets,
-    *,
-    C: float,
-    lexical: bool,
-    random_state: np.random.RandomState,
-    verbose: bool = False,
-) -> Solved:
-    """Solve for the head, and with `lexical` for votes, that suit examples.
-
-    Parameters
-    ----------
-    embedding : StaticEmbedding
-    train : Examples
-    held_out : Examples or None
-        To calibrate by. None takes folds of `train`.
-    targets : ClassTargets or LabelTargets
-    C : float
-        The inverse strength of regularisation.
-    lexical : bool
-    random_state : RandomState
-        Shuffles the folds.
-    verbose : bool, default=False
-        Whether to show a progress bar.
-    """
-    n_train = len(train.texts)
-    examples = train if held_out is None else train.and_then(held_out)
-    problem = _problem(examples, targets)
-    rows = np.arange(len(examples.texts))
-    splits: list[Split] = [(rows[:n_train], rows[n_train:])]
-    if held_out is None:
-        splits = folds(problem, random_state)
-    bags = embedding.tokenize(examples.texts)
-    vocabulary = _Vocabulary.empty(len(rows))
-    if lexical:
-        words = embedding.words(bags)
-        vocabulary = _Vocabulary.of(words, n_train, _MAX_VOTES // targets.n_outputs)
-    with counter("fit", show=verbose) as told:
-        solution = solve(
-            Features(embedding.pool(bags), vocabulary.tfidf),
-            problem,
-            rows[:n_train],
-            splits,
-            C=C,
-            shifts=not targets.is_weighted,
-            random_state=random_state,
-            told=told,
-        )
-    votes, weight = None, solution.dense.T
-    if lexical:
-        votes = WordVotes(vocabulary.lexicon, vocabulary.idf, solution.sparse)
-        weight = np.hstack([weight, np.eye(len(weight), dtype=np.float32)])
-    head = Head((Linear(np.ascontiguousarray(weight), solution.intercept),))
-    return Solved(head, votes, solution.n_iter)
-
-
-class _Vocabulary(NamedTuple):
-    """What is known of words before they have votes.
+class _Lexical(NamedTuple):
+    """What is known of words before they have weights.
 
     Attributes
     ----------
-    lexicon : Lexicon
+    vocabulary : Vocabulary
         Of n_features words and pairs.
     idf : ndarray of shape (n_features,), float32
     tfidf : csr_array of shape (n_texts, n_features), float32
     """
 
-    lexicon: Lexicon
+    vocabulary: Vocabulary
     idf: np.ndarray
     tfidf: csr_array
 
     @classmethod
-    def of(cls, words: Words, n_train: int, max_features: int) -> _Vocabulary:
-        """What the first `n_train` texts teach, with the features of all."""
-        lexicon, df = learn(words.first(n_train), max_features)
+    def of(cls, words: Words, n_train: int, max_features: int) -> _Lexical:
+        """The vocabulary of the first `n_train` texts, with the features of all."""
+        vocabulary, df = fit_vocabulary(words.first(n_train), max_features)
         idf = idf_of(df, n_train)
-        return cls(lexicon, idf, tfidf(lexicon.find(words), idf))
+        return cls(vocabulary, idf, tfidf(vocabulary.find(words), idf))
 
     @classmethod
-    def empty(cls, n_texts: int) -> _Vocabulary:
+    def empty(cls, n_texts: int) -> _Lexical:
         """No words at all."""
         none = np.empty(0, np.float32)
-        lexicon = Lexicon(none.astype(np.uint64), np.empty((0, 2), np.int32))
-        return cls(lexicon, none, csr_array((n_texts, 0), dtype=np.float32))
+        vocabulary = Vocabulary(none.astype(np.uint64), np.empty((0, 2), np.int32))
+        return cls(vocabulary, none, csr_array((n_texts, 0), dtype=np.float32))
 
 
-def _problem(
-    examples: Examples, targets: ClassTargets | LabelTargets
-) -> Classes | Labels:
+class Prepared(NamedTuple):
+    """Examples as the solver takes them.
+
+    Attributes
+    ----------
+    features : Features
+        Of the texts to train on and, after them, those that are held out.
+    problem : Classes, Labels or Values
+        Their targets.
+    train : ndarray of int
+        The numbers of the texts to train on.
+    splits : list of Split
+        What to choose and calibrate by.
+    fold : ndarray of shape (n_train,), int64
+        The fold of each text to train on.
+    lexical : _Lexical or None
+        None without words.
+    """
+
+    features: Features
+    problem: Any
+    train: np.ndarray
+    splits: list[Split]
+    fold: np.ndarray
+    lexical: _Lexical | None
+
+    @classmethod
+    def of(
+        cls,
+        embedding: StaticEmbedding,
+        train: Examples,
+        held_out: Examples | None,
+        targets: Targets,
+        *,
+        lexical: bool,
+        random_state: np.random.RandomState,
+    ) -> Prepared:
+        """The features of `train` and of `held_out`, which calibrates in folds' place.
+
+        Parameters
+        ----------
+        embedding : StaticEmbedding
+        train : Examples
+        held_out : Examples or None
+            None takes folds of `train`.
+        targets : Targets
+        lexical : bool
+            Whether there are words beside embeddings.
+        random_state : RandomState
+            Shuffles the folds.
+        """
+        n_train = len(train.texts)
+        examples = train if held_out is None else train.and_then(held_out)
+        rows = np.arange(len(examples.texts))
+        problem = problem_of(examples, targets)
+        strata = problem.strata()
+        of_train = None if strata is None else strata[:n_train]
+        fold = fold_numbers(of_train, equal_texts(train.texts), random_state)
+        splits = splits_of(fold)
+        if held_out is not None:
+            splits = [(rows[:n_train], rows[n_train:])]
+        bags = embedding.tokenize(examples.texts)
+        known = _Lexical.empty(len(rows))
+        if lexical:
+            most = _MAX_WEIGHTS // targets.n_outputs
+            known = _Lexical.of(embedding.words(bags), n_train, most)
+        return cls(
+            Features(embedding.pool(bags), known.tfidf),
+            *(problem, rows[:n_train], splits, fold, known if lexical else None),
+        )
+
+
+@dataclass(frozen=True)
+class LinearModel:
+    """A linear model of embeddings beside words.
+
+    Attributes
+    ----------
+    weight : ndarray of shape (n_outputs, n_dimensions), float32
+    intercept : ndarray of shape (n_outputs,), float32
+    word_weights : WordWeights or None
+        None without words.
+    """
+
+    weight: np.ndarray
+    intercept: np.ndarray
+    word_weights: WordWeights | None
+
+    @classmethod
+    def of(cls, prepared: Prepared, solution: Solution) -> LinearModel:
+        """The calibrated solution."""
+        return cls._scaled(prepared, solution, 1.0, solution.intercept)
+
+    @classmethod
+    def uncalibrated(cls, prepared: Prepared, solution: Solution) -> LinearModel:
+        """The solution before its scores were calibrated."""
+        factor = 1 / solution.temperature
+        intercept = (solution.intercept - solution.shift) * factor
+        return cls._scaled(prepared, solution, factor, intercept)
+
+    @classmethod
+    def _scaled(
+        cls, prepared: Prepared, solution: Solution, factor: float, intercept: Any
+    ) -> LinearModel:
+        words = None
+        if prepared.lexical is not None:
+            vocabulary, idf, _ = prepared.lexical
+            words = WordWeights(vocabulary, idf, solution.sparse * np.float32(factor))
+        weight = np.ascontiguousarray(solution.dense.T * np.float32(factor))
+        return cls(weight, np.asarray(intercept, np.float32), words)
+
+    def head(self) -> Head:
+        """The head on embeddings and, after them, word scores."""
+        weight = self.weight
+        if self.word_weights is not None:
+            weight = np.hstack([weight, np.eye(len(weight), dtype=np.float32)])
+        return Head((Linear(np.ascontiguousarray(weight), self.intercept),))
+
+
+def checked_alphas(alphas: Any) -> np.ndarray:
+    """The penalties `alphas`, of shape (n_alphas,), float64.
+
+    Raises
+    ------
+    ValueError
+        If one is not positive and finite, or there is none.
+    """
+    values = np.atleast_1d(np.asarray(alphas, np.float64))
+    if not len(values) or not (np.isfinite(values) & (values > 0)).all():
+        raise ValueError(
+            f"alphas is {alphas!r}, but positive finite numbers were expected."
+        )
+    return values
+
+
+def problem_of(examples: Examples, targets: Targets) -> Any:
+    """What is minimised of the scores of `examples`."""
+    y, weight = examples.y, examples.sample_weight
     if isinstance(targets, ClassTargets):
-        return Classes(examples.y, examples.sample_weight, targets.n_outputs)
+        return Classes(y, weight, targets.n_outputs)
+    if isinstance(targets, RealTargets):
+        return Values(y, weight)
+    assert isinstance(targets, LabelTargets)
     pos_weight = targets.pos_weight
-    if pos_weight is None:
-        pos_weight = np.ones(targets.n_outputs)
-    return Labels(examples.y, examples.sample_weight, pos_weight)
+    ones = np.ones(targets.n_outputs)
+    return Labels(y, weight, ones if pos_weight is None else pos_weight)
+
+
+class LinearBase(StaticModelBase):
+    """A linear model that is solved for: torch-free, and without an epoch."""
+
+    def _fit_linear(self, data: Data, validation: Data) -> Any:
+        """Solve for what predicts; the estimator changes only when all is done."""
+        examples, targets = self._examples(*data, "y", None, reset=True)
+        held_out = self._given_validation(validation, targets)
+        task = self._begin_task(*data)
+        learned, has_converged = self._solve(examples, held_out, targets)
+        self._end_task(task, lambda: learned)
+        self._take_over(learned, data[0])
+        if not has_converged:
+            warnings.warn(
+                f"The solver stopped at max_iter={self.max_iter}, before the gradient "
+                f"fell below tol={self.tol}. Raise max_iter, or lower C.",
+                ConvergenceWarning,
+                stacklevel=4,
+            )
+        return self
+
+    def _solve(
+        self, examples: Examples, held_out: Examples | None, targets: Any
+    ) -> tuple[dict[str, Any], bool]:
+        """The attributes that are learned, and whether the solver has converged."""
+        raise TypeError(f"{type(self).__name__} does not say how it is solved for.")
+
+    def _learned(
+        self,
+        embedding: StaticEmbedding,
+        prepared: Prepared,
+        solution: Solution,
+        targets: Any,
+    ) -> dict[str, Any]:
+        model = LinearModel.of(prepared, solution)
+        return {
+            "head_": self._freeze(model.head(), targets),
+            "embedding_": embedding,
+            "word_weights_": model.word_weights,
+            "n_iter_": solution.n_iter,
+        }
+
+    @property
+    def _affine(self) -> Linear:
+        """The only layer of the head."""
+        (layer,) = self.head_.head.layers
+        return layer
+
+    def _of_outputs(self, rows: np.ndarray) -> np.ndarray:
+        """What stands for each output, as scikit-learn has it: one row for two classes.
+
+        Scores are softmax's, so of two classes only their difference counts.
+        """
+        two_classes = len(rows) == 2 and not getattr(self.head_, "multilabel", True)
+        return rows[1:] - rows[:1] if two_classes else rows
+
+    @property
+    def coef_(self) -> np.ndarray:
+        """The weights of embeddings, of shape (1 or n_outputs, n_dimensions)."""
+        n_dimensions = self.embedding_.n_dimensions
+        return self._of_outputs(self._affine.weight[:, :n_dimensions])
+
+    @property
+    def intercept_(self) -> np.ndarray:
+        """The scores of a text without tokens, of shape (1 or n_outputs,)."""
+        return self._of_outputs(self._affine.bias)
+
+    def get_word_weights(self, words: Sequence[str]) -> np.ndarray:
+        """The weights of words and word pairs, which multiply their TF-IDF features.
+
+        Parameters
+        ----------
+        words : sequence of str
+            Words such as ``"good"``, and pairs such as ``"not good"``; n_words of them.
+
+        Returns
+        -------
+        weights : ndarray of shape (n_words, 1 or n_outputs), float32
+            Of what the training texts did not have, zeros. In the order of the rows of
+            ``coef_``.
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator has not been fitted.
+        ValueError
+            If it was fitted with ``lexical=False``.
+        """
+        embedding, word_weights = self._sums()
+        if word_weights is None:
+            raise ValueError(
+                "There are no word weights, since lexical=False. Fit with lexical=True."
+            )
+        words = self._check_texts(words, reset=False)
+        scale = self._affine.weight[:, embedding.n_dimensions :]
+        weights = word_weights_of(embedding, word_weights, words) @ scale.T
+        return np.ascontiguousarray(self._of_outputs(weights.T).T)

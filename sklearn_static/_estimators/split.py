@@ -1,15 +1,34 @@
-"""Rows to train on, and rows for early stopping to watch."""
+"""Rows to train on, and rows for early stopping to watch; which texts are equal."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from numbers import Integral
 
 import numpy as np
 from sklearn.model_selection import train_test_split
 
-__all__ = ["split_rows"]
+__all__ = ["equal_texts", "split_rows"]
+
+
+def equal_texts(texts: Sequence[str]) -> np.ndarray:
+    """The same number for texts that are equal but for case and white space.
+
+    Such texts belong on one side of every split: a copy of a text that was trained on
+    is no text that was held out.
+    """
+    numbers: dict[str, int] = {}
+    out = np.empty(len(texts), np.int64)
+    for i, text in enumerate(texts):
+        out[i] = numbers.setdefault(" ".join(text.lower().split()), len(numbers))
+    return out
 
 
 def split_rows(
-    numbers: np.ndarray, validation_fraction: float, random_state: np.random.RandomState
+    numbers: np.ndarray,
+    validation_fraction: float | int,
+    random_state: np.random.RandomState,
+    groups: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Rows to train on and rows to validate on.
 
@@ -20,20 +39,26 @@ def split_rows(
     ----------
     numbers : ndarray of shape (n_texts,), int64
         Each text's class.
-    validation_fraction : float
-        Between 0 and 1.
+    validation_fraction : float or int
+        A share of the rows between 0 and 1, or their number.
     random_state : RandomState
+    groups : ndarray of shape (n_texts,), int64, default=None
+        Rows with the same number stay together. None keeps no rows together.
 
     Returns
     -------
     train, valid : ndarray of int64
         Row numbers, ascending. None to validate on if no class can spare a row.
     """
+    if groups is not None:
+        return _split_groups(numbers, validation_fraction, random_state, groups)
     n_rows = len(numbers)
     shuffled = random_state.permutation(n_rows)
     _, first_of_class = np.unique(numbers[shuffled], return_index=True)
     spare = np.delete(shuffled, first_of_class)
-    n_valid = min(int(np.ceil(validation_fraction * n_rows)), len(spare))
+    is_count = isinstance(validation_fraction, Integral)
+    n_valid = int(np.ceil(validation_fraction * (1 if is_count else n_rows)))
+    n_valid = min(n_valid, len(spare))
     valid = spare
     if n_valid < len(spare):
         strata = numbers[spare]
@@ -48,3 +73,19 @@ def split_rows(
         )
     train = np.setdiff1d(np.arange(n_rows), valid, assume_unique=True)
     return train, np.sort(valid)
+
+
+def _split_groups(
+    numbers: np.ndarray,
+    validation_fraction: float | int,
+    random_state: np.random.RandomState,
+    groups: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Split the first rows of the groups; the others go where their group's goes."""
+    _, first, group = np.unique(groups, return_index=True, return_inverse=True)
+    _, valid = split_rows(numbers[first], validation_fraction, random_state)
+    is_valid = np.isin(group, valid)
+    # A class that only further rows of a group have may have lost its last one.
+    lost = np.isin(numbers, np.setdiff1d(numbers, numbers[~is_valid]))
+    is_valid &= ~np.isin(group, group[lost])
+    return np.flatnonzero(~is_valid), np.flatnonzero(is_valid)

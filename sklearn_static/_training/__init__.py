@@ -1,24 +1,51 @@
-"""Fine-tuning with torch and skorch: the only room that imports them.
+"""Fine-tuning with torch and skorch: the only wing that imports them.
 
 It is entered from inside ``fit`` and ``partial_fit``, through
 :func:`sklearn_static._estimators.hooks.import_training`, so that nothing else needs
 torch.
 """
 
-from .imports import without_traces
+import os
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 
-with without_traces():
+# Prefixes of variables; others may have been set by another thread meanwhile.
+_OF_TORCH = ("TORCH", "TRITON")
+
+
+@contextmanager
+def _without_side_effects() -> Iterator[None]:
+    """Undo what importing torch does to warning filters and environment variables.
+
+    It ignores some warnings, and sets a variable to the folder of its compiler.
+    """
+    before = set(os.environ)
+    with warnings.catch_warnings():
+        yield
+    for name in set(os.environ) - before:
+        if name.startswith(_OF_TORCH):
+            del os.environ[name]
+
+
+with _without_side_effects():
     from torch import Tensor
     from torch.nn import Module
 
     from .batches import BagDataset, compact
     from .callbacks import SklearnCallbacks
-    from .encoding import encode_with
     from .fitting import FitResult, FitSettings, Start, fine_tune
-    from .freezing import freeze_head
+    from .freezing import freeze_module
     from .losses import criterion
-    from .module import StaticModule, mean_embedding, mlp_head
-    from .moments import AdamMoments
+    from .module import (
+        StaticModule,
+        encode_with,
+        mean_embedding,
+        mix,
+        mlp_head,
+        rescale,
+    )
+    from .optimizer import AdamMoments
 
 __all__ = [
     "AdamMoments",
@@ -34,7 +61,9 @@ __all__ = [
     "criterion",
     "encode_with",
     "fine_tune",
-    "freeze_head",
+    "freeze_module",
     "mean_embedding",
+    "mix",
     "mlp_head",
+    "rescale",
 ]

@@ -47,6 +47,7 @@ class BagDataset(Dataset):
         self.share = torch.from_numpy(share)
         self.y = torch.from_numpy(y)
         self.sample_weight = torch.from_numpy(sample_weight)
+        self.word_scores: torch.Tensor | None = None
 
     def __len__(self) -> int:
         """Number of texts."""
@@ -65,6 +66,8 @@ class BagDataset(Dataset):
             "offsets": self.offsets[start:stop] - first,
             "share": self.share[first:last],
         }
+        if self.word_scores is not None:
+            inputs["word_scores"] = self.word_scores[start:stop]
         return inputs, (self.y[start:stop], self.sample_weight[start:stop])
 
     def reordered(self, order: torch.Tensor) -> BagDataset:
@@ -81,6 +84,14 @@ class BagDataset(Dataset):
             offsets,
         )
         other.y, other.sample_weight = self.y[order], self.sample_weight[order]
+        if self.word_scores is not None:
+            other.word_scores = self.word_scores[order]
+        return other
+
+    def beside(self, word_scores: np.ndarray) -> BagDataset:
+        """The same texts with scores, (n_texts, n_outputs), that words add."""
+        other = copy(self)
+        other.word_scores = torch.from_numpy(word_scores)
         return other
 
     def renumbered(self, number: np.ndarray) -> BagDataset:

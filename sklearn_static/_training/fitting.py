@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass, field
 from threading import RLock
 from typing import Any
@@ -19,9 +18,8 @@ from .batches import BagDataset
 from .callbacks import BestEpoch, EpochProgress, StopOnNonFinite, StopTraining
 from .forks import one_thread_in_forks
 from .module import StaticModule
-from .moments import AdamMoments
 from .net import StaticNet
-from .optimizer import RowAdam
+from .optimizer import AdamMoments, RowAdam
 
 __all__ = ["FitResult", "FitSettings", "Start", "fine_tune"]
 
@@ -110,6 +108,8 @@ class FitResult:
         One record an epoch.
     best_epoch : int
         The one that `module` is of, counted from 1.
+    stopped_early : bool
+        Whether training ended before its last epoch.
     moments : AdamMoments or None
         None if the start had none.
     """
@@ -117,6 +117,7 @@ class FitResult:
     module: StaticModule
     history: list[dict[str, Any]]
     best_epoch: int
+    stopped_early: bool
     moments: AdamMoments | None
 
 
@@ -156,7 +157,7 @@ def fine_tune(
         net.initialize()
         if start.moments is not None:
             start.moments.load(net.optimizer_, net.module_, start.rows)
-        _run(net, train)
+        stopped_early = _run(net, train)
     moments = start.moments
     if moments is not None:
         n_rows = len(start.table)
@@ -169,15 +170,20 @@ def fine_tune(
         module=trained.cpu().eval(),
         history=rows,
         best_epoch=len(rows) if best.state is None else best.epoch,
+        stopped_early=stopped_early,
         moments=moments,
     )
 
 
-def _run(net: StaticNet, train: BagDataset) -> None:
+def _run(net: StaticNet, train: BagDataset) -> bool:
+    """Train; whether a callback ended it before the last epoch."""
     net.notify("on_train_begin", X=train, y=None)
     try:
-        with suppress(StopTraining):
-            net.fit_loop(train)
+        net.fit_loop(train)
+    except StopTraining:
+        return True
+    else:
+        return False
     finally:
         net.notify("on_train_end", X=train, y=None)
 

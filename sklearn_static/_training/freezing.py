@@ -18,10 +18,13 @@ from .._layers.layers import (
     Linear,
     Residual,
     Scale,
+    Slice,
+    Sum,
 )
 from .module import Residual as TorchResidual
+from .module import StaticModule
 
-__all__ = ["TorchLayer", "freeze_head"]
+__all__ = ["TorchLayer", "freeze_head", "freeze_module"]
 
 
 class TorchLayer:
@@ -49,6 +52,32 @@ def freeze_head(module: nn.Module) -> Head:
     Parts without a counterpart become a :class:`TorchLayer`.
     """
     return Head(tuple(_layers(module)))
+
+
+def freeze_module(module: StaticModule, *, has_words: bool) -> Head:
+    """The numpy head of a whole module, on embeddings and, after them, word scores.
+
+    Parameters
+    ----------
+    module : StaticModule
+    has_words : bool
+        Whether word scores, one an output, follow the embedding. They are added.
+    """
+    head = freeze_head(module.head)
+    if module.linear is None:
+        return head
+    weight, bias = _array(module.linear.weight), _array(module.linear.bias)
+    scale = np.full(len(bias), float(module.head_scale), np.float32)
+    head = head.then_scaled(scale, np.zeros_like(scale))
+    branch, n_dimensions = head.layers, weight.shape[1]
+    if len(branch) == 1 and isinstance(branch[0], Linear):
+        # Two affine maps are one, which is explained exactly and stored as any MLP.
+        weight, bias, branch = weight + branch[0].weight, bias + branch[0].bias, ()
+    if has_words:
+        weight = np.hstack([weight, np.eye(len(weight), dtype=np.float32)])
+        branch = (Slice(0, n_dimensions), *branch) if branch else ()
+    linear = Linear(np.ascontiguousarray(weight), bias)
+    return Head((Sum(((linear,), branch)),) if branch else (linear,))
 
 
 def _layers(module: nn.Module) -> list[Layer]:

@@ -5,12 +5,24 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
-__all__ = ["Residual", "StaticModule", "mean_embedding", "mlp_head"]
+from .batches import BagDataset
+from .forks import one_thread_in_forks
+
+__all__ = [
+    "Residual",
+    "StaticModule",
+    "encode_with",
+    "mean_embedding",
+    "mix",
+    "mlp_head",
+    "rescale",
+]
 
 
 class StaticModule(nn.Module):
@@ -44,19 +56,76 @@ class StaticModule(nn.Module):
         super().__init__()
         self.table = nn.Parameter(table, requires_grad=not freeze_embedding)
         self.head = head
+        self.linear: nn.Linear | None = None
         self.normalize = normalize
         self.encode: Callable[..., torch.Tensor] = mean_embedding
 
+    def add_linear(
+        self, n_outputs: int, start: tuple[np.ndarray, np.ndarray] | None = None
+    ) -> None:
+        """Put a linear part beside the head, whose scores add to the head's.
+
+        Parameters
+        ----------
+        n_outputs : int
+        start : pair of ndarray, default=None
+            The weight, of shape (n_outputs, n_dimensions), and the bias to start from.
+            None leaves them to a state that is loaded.
+        """
+        self.linear = nn.Linear(self.table.shape[1], n_outputs)
+        self.register_buffer("head_scale", torch.ones(()))
+        if start is not None:
+            weight, bias = map(torch.tensor, start)
+            self.linear.load_state_dict({"weight": weight, "bias": bias})
+
     def forward(
-        self, ids: torch.Tensor, offsets: torch.Tensor, share: torch.Tensor
+        self,
+        ids: torch.Tensor,
+        offsets: torch.Tensor,
+        share: torch.Tensor,
+        word_scores: torch.Tensor | None = None,
     ) -> torch.Tensor:
         """The scores of a batch, of shape (n_texts, n_outputs).
 
         `ids` are the rows of all texts in order, text ``i``'s from ``offsets[i]`` on,
-        and `share` is the part that each has in its text's mean.
+        `share` is the part that each has in its text's mean, and `word_scores`, of
+        shape (n_texts, n_outputs), is what words add to the scores.
         """
-        scores: torch.Tensor = self.head(self.encode(self, ids, offsets, share))
-        return scores
+        embeddings = self.encode(self, ids, offsets, share)
+        scores: torch.Tensor = self.head(embeddings)
+        if self.linear is not None:
+            scores = self.linear(embeddings) + self.head_scale * scores
+        return scores if word_scores is None else scores + word_scores
+
+
+@torch.no_grad()
+def mix(
+    module: StaticModule, weight: np.ndarray, bias: np.ndarray, share: float
+) -> None:
+    """Make `module` the weighted mean of itself and an affine map on the same table.
+
+    Parameters
+    ----------
+    module : StaticModule
+        With a linear part.
+    weight : ndarray of shape (n_outputs, n_dimensions), float32
+    bias : ndarray of shape (n_outputs,), float32
+    share : float
+        The weight of the module itself, from 0 to 1.
+    """
+    assert module.linear is not None
+    module.linear.weight.lerp_(torch.from_numpy(weight), 1 - share)
+    module.linear.bias.lerp_(torch.from_numpy(bias), 1 - share)
+    module.head_scale.mul_(share)
+
+
+@torch.no_grad()
+def rescale(module: StaticModule, factor: float, shift: np.ndarray) -> None:
+    """Multiply the scores of `module` by `factor`, and add `shift` of (n_outputs,)."""
+    assert module.linear is not None
+    module.linear.weight.mul_(factor)
+    module.linear.bias.mul_(factor).add_(torch.from_numpy(shift))
+    module.head_scale.mul_(factor)
 
 
 def mean_embedding(
@@ -204,3 +273,29 @@ def mlp_head(
         if isinstance(layer, nn.Linear):
             nn.init.zeros_(layer.bias)
     return nn.Sequential(*layers)
+
+
+@one_thread_in_forks()
+def encode_with(
+    module: StaticModule, dataset: BagDataset, batch_size: int = 1024
+) -> np.ndarray:
+    """The embeddings that `module` gives the texts of `dataset`.
+
+    Parameters
+    ----------
+    module : StaticModule
+        In evaluation mode, on the CPU.
+    dataset : BagDataset
+        Of n_texts texts.
+    batch_size : int, default=1024
+
+    Returns
+    -------
+    embeddings : ndarray of shape (n_texts, n_dimensions), float32
+    """
+    with torch.inference_mode():
+        parts = [
+            module.encode(module, **dataset.batch(start, start + batch_size)[0]).numpy()
+            for start in range(0, max(len(dataset), 1), batch_size)
+        ]
+    return np.concatenate(parts)

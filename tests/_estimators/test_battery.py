@@ -27,6 +27,8 @@ from toys import toy_embedding, toy_texts
 from sklearn_static import (
     StaticClassifier,
     StaticEmbeddingTransformer,
+    StaticLinearClassifier,
+    StaticLinearRegressor,
     StaticPipeline,
     StaticRegressor,
 )
@@ -41,11 +43,16 @@ VALUES = np.array([float(len(text)) for text in X])
 ESTIMATORS = {
     "classifier": StaticClassifier,
     "regressor": StaticRegressor,
+    "linear classifier": StaticLinearClassifier,
+    "linear regressor": StaticLinearRegressor,
     "transformer": StaticEmbeddingTransformer,
     "frozen classifier": StaticPipeline,
     "frozen regressor": StaticPipeline,
+    "frozen linear classifier": StaticPipeline,
+    "frozen linear regressor": StaticPipeline,
 }
-TRAINABLE = ["classifier", "regressor"]
+FINE_TUNED = ["classifier", "regressor"]
+TRAINABLE = [*FINE_TUNED, "linear classifier", "linear regressor"]
 METHODS = ("predict", "predict_proba", "decision_function", "transform")
 
 
@@ -57,6 +64,8 @@ def make(kind, **parameters):
         inner = kind.removeprefix("frozen ")
         return make(inner, **parameters).fit(X, targets(inner)).to_pipeline()
     defaults = {"hidden_layer_sizes": (16,), "lr": 0.01, "max_epochs": 4}
+    if kind.startswith("linear"):
+        defaults = {}
     return ESTIMATORS[kind](EMBEDDING, **{**defaults, "random_state": 0, **parameters})
 
 
@@ -94,6 +103,11 @@ def fitted(kind):
 
 @pytest.fixture(params=TRAINABLE)
 def trainable(request):
+    return request.param
+
+
+@pytest.fixture(params=FINE_TUNED)
+def fine_tuned(request):
     return request.param
 
 
@@ -173,7 +187,8 @@ def test_any_unicode_is_predicted(fitted, texts):
 def test_any_unicode_is_trained_on(texts):
     labels = [i % 2 for i in range(len(texts))]
     for kind in TRAINABLE:
-        estimator = make(kind, max_epochs=1, early_stopping=False).fit(texts, labels)
+        quick = {"max_epochs": 1, "early_stopping": False} if kind in FINE_TUNED else {}
+        estimator = make(kind, **quick).fit(texts, labels)
         assert np.isfinite(estimator.embedding_.vectors).all()
         assert len(estimator.predict(texts)) == len(texts)
 
@@ -188,10 +203,10 @@ def test_fitting_again_gives_the_same(kind):
     assert_same(outputs(clone(estimator).fit(X, targets(kind)), X_test), first)
 
 
-def test_threads_that_fit_at_once_do_not_disturb_each_other(trainable):
+def test_threads_that_fit_at_once_do_not_disturb_each_other(fine_tuned):
     def fit(_):
-        estimator = make(trainable, dropout=0.3, max_epochs=2)
-        return outputs(estimator.fit(X, targets(trainable)), X_test)
+        estimator = make(fine_tuned, dropout=0.3, max_epochs=2)
+        return outputs(estimator.fit(X, targets(fine_tuned)), X_test)
 
     before, alone = torch.get_rng_state(), fit(0)
     with ThreadPoolExecutor(4) as pool:
@@ -210,21 +225,21 @@ def test_a_fit_leaves_its_data_alone(trainable):
 
 
 @pytest.mark.parametrize("first", ["nothing", "fit", "partial_fit"])
-def test_a_failed_fit_changes_nothing(trainable, first):
-    estimator = make(trainable, max_epochs=1)
+def test_a_failed_fit_changes_nothing(fine_tuned, first):
+    estimator = make(fine_tuned, max_epochs=1)
     if first == "fit":
-        estimator.fit(X, targets(trainable))
+        estimator.fit(X, targets(fine_tuned))
     if first == "partial_fit":
-        estimator.partial_fit(X, targets(trainable), **announced(trainable))
+        estimator.partial_fit(X, targets(fine_tuned), **announced(fine_tuned))
     before = dict(vars(estimator))
     for method in (estimator.fit, estimator.partial_fit):
         for texts, values in (
-            (X, targets(trainable)[:-1]),
-            ([*X[:-1], 3], targets(trainable)),
+            (X, targets(fine_tuned)[:-1]),
+            ([*X[:-1], 3], targets(fine_tuned)),
             (X, None),
             ([], []),
         ):
-            kwargs = announced(trainable) if method == estimator.partial_fit else {}
+            kwargs = announced(fine_tuned) if method == estimator.partial_fit else {}
             with pytest.raises((ValueError, TypeError)):
                 method(texts, values, **kwargs)
     assert vars(estimator).keys() == before.keys()
@@ -245,24 +260,24 @@ def test_a_fit_without_texts_says_so(trainable):
 # Settings that classifier and regressor share
 
 
-def test_a_frozen_embedding_is_not_trained(trainable):
-    estimator = make(trainable, freeze_embedding=True).fit(X, targets(trainable))
+def test_a_frozen_embedding_is_not_trained(fine_tuned):
+    estimator = make(fine_tuned, freeze_embedding=True).fit(X, targets(fine_tuned))
     assert estimator.embedding_ is EMBEDDING
     assert len(np.unique(outputs(estimator, X_test)["predict"])) > 1
 
 
 @pytest.mark.parametrize("early_stopping", [True, False])
 def test_training_stops_after_so_many_epochs_that_gain_too_little(
-    trainable, early_stopping
+    fine_tuned, early_stopping
 ):
     settings = {"max_epochs": 9, "early_stopping": early_stopping}
     for tol, n_iter in ((1e9, 1 + 3), (0.0, 9)):
-        estimator = make(trainable, n_iter_no_change=3, tol=tol, lr=1e-3, **settings)
-        assert estimator.fit(X, targets(trainable)).n_iter_ == n_iter
+        estimator = make(fine_tuned, n_iter_no_change=3, tol=tol, lr=1e-3, **settings)
+        assert estimator.fit(X, targets(fine_tuned)).n_iter_ == n_iter
 
 
-def test_so_large_a_fraction_is_set_aside(trainable):
-    estimator = make(trainable, validation_fraction=0.25)
+def test_so_large_a_fraction_is_set_aside(fine_tuned):
+    estimator = make(fine_tuned, validation_fraction=0.25)
     numbers = np.arange(len(X)) % 2
     train, valid = estimator.train_test_split(X, numbers, np.random.RandomState(0))
     assert_array_equal(np.sort(np.r_[train, valid]), np.arange(len(X)))
@@ -280,27 +295,27 @@ class Where(Callback):
     "device",
     ["cpu", pytest.param("cuda", marks=pytest.mark.cuda)],
 )
-def test_training_is_on_the_device_and_prediction_in_numpy(trainable, device):
+def test_training_is_on_the_device_and_prediction_in_numpy(fine_tuned, device):
     if device == "cuda" and not torch.cuda.is_available():
         pytest.skip("there is no CUDA device")
     where = Where()
-    estimator = make(trainable, device=device, callbacks=[where])
-    estimator.fit(X, targets(trainable))
+    estimator = make(fine_tuned, device=device, callbacks=[where])
+    estimator.fit(X, targets(fine_tuned))
     assert {name.partition(":")[0] for name in where.devices} == {device}
-    expected = numeric(fit_once(trainable), X_test)
+    expected = numeric(fit_once(fine_tuned), X_test)
     for name, result in numeric(estimator, X_test).items():
         assert_allclose(result, expected[name], rtol=1e-2, atol=1e-2)
 
 
-def test_an_unknown_device_is_named(trainable):
-    estimator = make(trainable, device="nowhere")
+def test_an_unknown_device_is_named(fine_tuned):
+    estimator = make(fine_tuned, device="nowhere")
     with pytest.raises(RuntimeError, match="nowhere"):
-        estimator.fit(X, targets(trainable))
+        estimator.fit(X, targets(fine_tuned))
 
 
-def test_epochs_are_shown_on_request_only(trainable, capfd):
+def test_epochs_are_shown_on_request_only(fine_tuned, capfd):
     for verbose, shown in ((0, ""), (1, "4/4")):
-        make(trainable, verbose=verbose).fit(X, targets(trainable))
+        make(fine_tuned, verbose=verbose).fit(X, targets(fine_tuned))
         assert shown in (printed := capfd.readouterr().err)
         assert bool(printed) == bool(verbose)
 
@@ -345,14 +360,14 @@ def test_a_head_of_numbers_gives_them():
     assert column == 1
 
 
-def test_heads_learn_nothing_and_are_shared_by_clones():
+def test_heads_learn_nothing_and_clones_share_their_layers():
     for head in (
         StaticHeadClassifier(identity(2), [0, 1]),
         StaticHeadRegressor(identity(2)),
     ):
         before = dict(vars(head))
         assert head.fit(np.ones((4, 2)), [0, 1, 0, 1], sample_weight=None) is head
-        assert clone(head) is head
+        assert clone(head).head is head.head
         assert vars(head) == before
 
 
@@ -380,21 +395,21 @@ def test_fitted_pickles_predict_the_same_and_pickle_the_same(fitted):
     assert pickle.dumps(again) == pickle.dumps(pickled(again))
 
 
-def test_pickles_go_on_where_a_stream_was_left(trainable):
-    halves = [(X[:60], targets(trainable)[:60]), (X[60:], targets(trainable)[60:])]
-    straight, broken = make(trainable), make(trainable)
+def test_pickles_go_on_where_a_stream_was_left(fine_tuned):
+    halves = [(X[:60], targets(fine_tuned)[:60]), (X[60:], targets(fine_tuned)[60:])]
+    straight, broken = make(fine_tuned), make(fine_tuned)
     for part in halves:
-        straight.partial_fit(*part, **announced(trainable))
-        broken = pickled(broken).partial_fit(*part, **announced(trainable))
+        straight.partial_fit(*part, **announced(fine_tuned))
+        broken = pickled(broken).partial_fit(*part, **announced(fine_tuned))
     assert_same(outputs(broken, X_test), outputs(straight, X_test))
     assert broken.loss_curve_ == straight.loss_curve_
 
 
-def test_pickles_go_on_from_a_warm_start(trainable):
-    warm = make(trainable, warm_start=True).fit(X, targets(trainable))
-    again = pickled(warm).fit(X, targets(trainable))
+def test_pickles_go_on_from_a_warm_start(fine_tuned):
+    warm = make(fine_tuned, warm_start=True).fit(X, targets(fine_tuned))
+    again = pickled(warm).fit(X, targets(fine_tuned))
     assert_same(
-        outputs(again, X_test), outputs(warm.fit(X, targets(trainable)), X_test)
+        outputs(again, X_test), outputs(warm.fit(X, targets(fine_tuned)), X_test)
     )
 
 
@@ -407,34 +422,42 @@ def test_pipelines_around_it_are_pickled(kind):
 
 
 def test_weights_of_one_are_no_weights(trainable):
-    for weight in (np.ones(len(X)), np.full(len(X), 3.0), [1] * len(X)):
+    for weight in (np.ones(len(X)), [1] * len(X)):
         weighted = make(trainable).fit(X, targets(trainable), sample_weight=weight)
         assert_same(outputs(weighted, X_test), outputs(fit_once(trainable), X_test))
 
 
-def test_texts_of_weight_zero_are_as_if_not_there(trainable):
+def test_only_the_ratios_of_weights_count_where_nothing_is_penalised(fine_tuned):
+    plain = make(fine_tuned, init="random").fit(X, targets(fine_tuned))
+    weighted = make(fine_tuned, init="random")
+    weighted.fit(X, targets(fine_tuned), sample_weight=np.full(len(X), 3.0))
+    assert_same(outputs(weighted, X_test), outputs(plain, X_test))
+
+
+def test_texts_of_weight_zero_are_as_if_not_there(fine_tuned):
     weight = np.r_[np.ones(len(X)), np.zeros(len(X))]
-    other = np.roll(targets(trainable), 1)
+    other = np.roll(targets(fine_tuned), 1)
     for method in ("fit", "partial_fit"):
-        kwargs = announced(trainable) if method == "partial_fit" else {}
-        plain = getattr(make(trainable), method)(X, targets(trainable), **kwargs)
-        weighted = getattr(make(trainable), method)(
+        kwargs = announced(fine_tuned) if method == "partial_fit" else {}
+        plain = getattr(make(fine_tuned), method)(X, targets(fine_tuned), **kwargs)
+        weighted = getattr(make(fine_tuned), method)(
             X * 2,
-            np.r_[targets(trainable), other],
+            np.r_[targets(fine_tuned), other],
             sample_weight=weight,
             **kwargs,
         )
         assert_same(outputs(weighted, X_test), outputs(plain, X_test))
 
 
-def test_whole_weights_are_repetitions_where_every_batch_is_the_whole(trainable):
+def test_whole_weights_are_repetitions_where_every_batch_is_the_whole(fine_tuned):
     """Up to rounding, and only then: smaller batches are drawn from other rows."""
     times = np.arange(len(X)) % 3
     rows = np.repeat(np.arange(len(X)), times)
     settings = {"batch_size": 1000, "early_stopping": False, "max_epochs": 5}
-    weighted = make(trainable, **settings).fit(X, targets(trainable), times)
-    repeated = make(trainable, **settings).fit(
-        [X[row] for row in rows], np.asarray(targets(trainable))[rows]
+    settings["init"] = "random"
+    weighted = make(fine_tuned, **settings).fit(X, targets(fine_tuned), times)
+    repeated = make(fine_tuned, **settings).fit(
+        [X[row] for row in rows], np.asarray(targets(fine_tuned))[rows]
     )
     assert_allclose(weighted.loss_curve_, repeated.loss_curve_, rtol=1e-4)
     assert_allclose(weighted.embedding_.vectors, repeated.embedding_.vectors, atol=2e-3)
@@ -455,14 +478,14 @@ def test_mapped_and_read_only_data_are_learned_from(trainable, tmp_path, dtype):
     assert_same(mapped, outputs(fit_once(trainable), X[:50]))
 
 
-def test_mapped_models_predict_and_learn_on(trainable, tmp_path):
-    joblib.dump(fit_once(trainable), tmp_path / "model.joblib")
+def test_mapped_models_predict_and_learn_on(fine_tuned, tmp_path):
+    joblib.dump(fit_once(fine_tuned), tmp_path / "model.joblib")
     mapped = joblib.load(tmp_path / "model.joblib", mmap_mode="r")
-    assert_same(outputs(mapped, X_test), outputs(fit_once(trainable), X_test))
-    in_memory = pickled(fit_once(trainable))
+    assert_same(outputs(mapped, X_test), outputs(fit_once(fine_tuned), X_test))
+    in_memory = pickled(fit_once(fine_tuned))
     for estimator in (mapped, in_memory):
-        estimator.partial_fit(X, targets(trainable))
-        estimator.set_params(warm_start=True).fit(X, targets(trainable))
+        estimator.partial_fit(X, targets(fine_tuned))
+        estimator.set_params(warm_start=True).fit(X, targets(fine_tuned))
     assert_same(outputs(mapped, X_test), outputs(in_memory, X_test))
 
 

@@ -85,8 +85,8 @@ def test_a_pipeline_fits_it_as_its_last_step():
 
 def test_a_search_over_layers_and_learning_rates_finds_what_single_fits_find():
     grid = {"hidden_layer_sizes": [(), (8,)], "lr": [1e-4, 1e-2]}
-    search = GridSearchCV(make(), grid, cv=2).fit(X, y)
-    best = make(**search.best_params_).fit(X, y)
+    search = GridSearchCV(make(init="random"), grid, cv=2).fit(X, y)
+    best = make(init="random", **search.best_params_).fit(X, y)
     assert search.best_params_["lr"] == 1e-2
     assert_array_equal(search.predict_proba(X_test), best.predict_proba(X_test))
 
@@ -362,11 +362,11 @@ def test_weights_are_routed_through_a_pipeline(routing):
 
 
 def test_weights_are_routed_through_a_search(routing):
-    requesting = make().set_fit_request(sample_weight=True)
+    requesting = make(init="random").set_fit_request(sample_weight=True)
     requesting.set_score_request(sample_weight=True)
     search = GridSearchCV(requesting, {"lr": [1e-4, 1e-2]}, cv=2)
     search.fit(X, y, sample_weight=WEIGHT)
-    plain = make(lr=1e-2).fit(X, y, WEIGHT)
+    plain = make(init="random", lr=1e-2).fit(X, y, WEIGHT)
     assert_array_equal(search.predict_proba(X_test), plain.predict_proba(X_test))
 
 
@@ -479,14 +479,15 @@ def test_progress_bars_of_fits_nest_under_that_of_a_search(callback, capsys):
 
 def test_a_monitor_scores_every_epoch(callback):
     monitor = callback.ScoringMonitor(scoring="accuracy")
-    classifier = make(max_epochs=4, early_stopping=False)
+    settings = {"init": "random", "early_stopping": False}
+    classifier = make(max_epochs=4, **settings)
     classifier.set_callbacks(monitor).fit(X, y, WEIGHT)
     rows = monitor.get_logs().data
     by_task = [(row["task_name"], row["accuracy"]) for row in rows]
     assert [name for name, _ in by_task] == ["fit", *["epoch"] * 4]
     final = classifier.score(X, y, WEIGHT)
     assert by_task[0][1] == by_task[-1][1] == final
-    after_one = make(max_epochs=1, early_stopping=False).fit(X, y, WEIGHT)
+    after_one = make(max_epochs=1, **settings).fit(X, y, WEIGHT)
     assert by_task[1][1] == after_one.score(X, y, WEIGHT) < final
 
 

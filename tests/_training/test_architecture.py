@@ -13,7 +13,7 @@ from toys import toy_embedding, toy_texts
 
 from sklearn_static import StaticClassifier, StaticPipeline, StaticRegressor
 from sklearn_static._layers.layers import Head
-from sklearn_static._training import freeze_head
+from sklearn_static._training.freezing import freeze_head
 from sklearn_static.nn import Residual, mean_embedding
 
 EMBEDDING = toy_embedding()

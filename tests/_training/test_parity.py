@@ -9,7 +9,7 @@ from toys import toy_embedding, toy_texts
 
 from sklearn_static import StaticClassifier, StaticEmbedding, StaticRegressor, _training
 from sklearn_static._estimators.targets import Examples
-from sklearn_static._training import freeze_head
+from sklearn_static._training.freezing import freeze_head
 from sklearn_static.nn import mlp_head
 
 TOY = toy_embedding(n_dimensions=24)
@@ -54,7 +54,8 @@ def model(request):
 
 def make(cls, model, **parameters):
     defaults = {"hidden_layer_sizes": (16, 8), "lr": 0.01, "dropout": 0.3}
-    settings = {**defaults, "max_epochs": 4, "random_state": 0, **parameters}
+    defaults |= {"init": "random", "max_epochs": 4, "random_state": 0}
+    settings = {**defaults, **parameters}
     return cls(model, **settings)
 
 
@@ -64,21 +65,29 @@ def torch_scores(estimator, texts):
     head = estimator.construct_head(embedding.n_dimensions, 2)
     vectors = torch.tensor(embedding.vectors)
     module = estimator.construct_module(vectors, head, embedding.normalize)
+    if estimator.init == "linear":
+        module.add_linear(2)
     learned = {name: torch.tensor(value) for name, value in state.items()}
     missing, unexpected = module.load_state_dict(learned, strict=False)
     assert (missing, unexpected) == (["table"], [])
     ones = np.ones(len(texts))
     dataset = estimator.prepare_dataset(embedding, Examples(texts, ones, ones))
+    if estimator.word_weights_ is not None:
+        words = embedding.words(embedding.tokenize(texts))
+        dataset = dataset.beside(estimator.word_weights_(words))
     inputs, _ = dataset.batch(0, len(texts))
     with torch.no_grad():
         return module.eval()(**inputs).numpy()
 
 
-def test_scores_are_those_of_the_module_that_was_trained(model):
-    classifier = make(StaticClassifier, model).fit(X, y)
-    embeddings = classifier.embedding_.encode(ODD)
+@pytest.mark.parametrize(
+    "settings",
+    [{"init": "random"}, {"init": "linear"}, {"init": "linear", "lexical": False}],
+    ids=["random start", "linear start", "without words"],
+)
+def test_scores_are_those_of_the_module_that_was_trained(model, settings):
+    classifier = make(StaticClassifier, model, **settings).fit(X, y)
     expected = torch_scores(classifier, ODD)
-    assert_allclose(classifier.head_.head(embeddings), expected, atol=1e-5, rtol=1e-5)
     pipeline = classifier.to_pipeline()
     difference = expected[:, 1] - expected[:, 0]
     assert_allclose(pipeline.decision_function(ODD), difference, atol=2e-5, rtol=1e-5)

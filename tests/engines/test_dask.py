@@ -12,7 +12,7 @@ from sklearn.model_selection import GridSearchCV
 from threadpoolctl import threadpool_limits
 from toys import frozen_pipeline, toy_embedding, toy_texts
 
-from sklearn_static import StaticClassifier
+from sklearn_static import StaticClassifier, StaticLinearClassifier
 
 distributed = pytest.importorskip("distributed", reason="the group `engines` has it")
 dd = pytest.importorskip("dask.dataframe", reason="the group `engines` has it")
@@ -65,22 +65,24 @@ def test_the_documented_search_finds_what_it_finds_without_dask(client):
 
 
 @pytest.mark.parametrize(
-    ("settings", "grid"),
+    ("kind", "settings", "grid"),
     [
-        ({"solver": "newton-cg"}, {"C": [1.0, 100.0], "lexical": [True, False]}),
+        (StaticLinearClassifier, {}, {"C": [1.0, 100.0], "lexical": [True, False]}),
         (
-            {"solver": "adam", "max_epochs": 3},
+            *(StaticClassifier, {"init": "random", "max_epochs": 3}),
             {"lr": [1e-4, 1e-2], "hidden_layer_sizes": [(), (8,)]},
         ),
     ],
-    ids=["newton-cg", "adam"],
+    ids=["linear", "fine-tuned"],
 )
-def test_scores_are_those_without_dask_bit_for_bit(client, tmp_path, settings, grid):
-    if settings["solver"] == "adam":
+def test_scores_are_those_without_dask_bit_for_bit(
+    client, tmp_path, kind, settings, grid
+):
+    if kind is StaticClassifier:
         pytest.importorskip("skorch", reason="the extra `train` has it")
     texts, labels = toy_texts()
     toy_embedding().save_pretrained(tmp_path / "table")
-    classifier = StaticClassifier(tmp_path / "table", random_state=0, **settings)
+    classifier = kind(tmp_path / "table", random_state=0, **settings)
     search = GridSearchCV(
         classifier, grid, cv=2, scoring="neg_log_loss", error_score="raise"
     )

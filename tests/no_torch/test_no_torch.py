@@ -12,7 +12,14 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
-from sklearn_static import StaticClassifier, StaticEmbeddingTransformer, StaticPipeline
+from sklearn_static import (
+    StaticClassifier,
+    StaticEmbeddingTransformer,
+    StaticLinearClassifier,
+    StaticLinearRegressor,
+    StaticPipeline,
+    StaticRegressor,
+)
 from sklearn_static._io.files import FORMAT_VERSION
 
 GOLDEN = sorted((Path(__file__).parent / "golden").glob("version-*/*"))
@@ -72,20 +79,29 @@ def test_bundled_model_feeds_scikit_learn():
     assert np.isfinite(model[0].transform(texts)).all()
 
 
-def test_classifier_is_solved_for(tmp_path):
+def test_a_linear_classifier_is_fitted(tmp_path):
     texts = ["a wonderful film", "an awful bore", "great fun", "a dull mess"] * 10
     labels = ["pos", "neg", "pos", "neg"] * 10
-    model = StaticClassifier(random_state=0).fit(texts, labels)
+    model = StaticLinearClassifier(random_state=0).fit(texts, labels)
     assert_array_equal(model.predict(texts), labels)
     model.to_pipeline().save_pretrained(tmp_path / "model")
     again = StaticPipeline.from_pretrained(tmp_path / "model")
     assert_array_equal(again.predict_proba(texts), model.predict_proba(texts))
 
 
-@pytest.mark.parametrize("parameters", [{"solver": "adam"}, {"max_epochs": 3}])
-def test_fine_tuning_names_the_extra_to_install(parameters):
-    model = StaticClassifier(**parameters)
-    with pytest.raises(ImportError, match=r'pip install "sklearn-static\[train\]"'):
+def test_a_linear_regressor_is_fitted():
+    texts = ["a wonderful film", "an awful bore", "great fun", "a dull mess"] * 10
+    stars = [5.0, 1.0, 4.0, 2.0] * 10
+    model = StaticLinearRegressor(random_state=0).fit(texts, stars)
+    assert model.score(texts, stars) > 0.9
+
+
+@pytest.mark.parametrize("init", ["linear", "random"])
+@pytest.mark.parametrize("kind", [StaticClassifier, StaticRegressor])
+def test_fine_tuning_names_the_extra_and_what_needs_none(kind, init):
+    model = kind(init=init)
+    message = r'pip install "sklearn-static\[train\]".*StaticLinearClassifier'
+    with pytest.raises(ImportError, match=message):
         model.fit(["a good film", "a bad film"] * 10, [0, 1] * 10)
 
 

@@ -1,0 +1,187 @@
+"""What both classifiers share: labels in, classes and probabilities out."""
+
+from __future__ import annotations
+
+import warnings
+from numbers import Real
+from typing import Any, ClassVar
+
+import numpy as np
+from sklearn.base import ClassifierMixin
+
+from .._layers.layers import Head
+from .._utils.compat import Interval, StrOptions
+from .._utils.ranking import Ranking
+from ..explanation import top_tokens
+from ..head import StaticHeadClassifier
+from .base import StaticModelBase
+from .checks import check_labels
+from .targets import ClassTargets, ClassWeight, LabelTargets
+
+__all__ = ["Classifying"]
+
+
+class Classifying(ClassifierMixin, StaticModelBase):
+    """A classifier of one class a text, or of any number of labels."""
+
+    class_weight: ClassWeight
+    threshold: float
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        **StaticModelBase._parameter_constraints,
+        "C": [Interval(Real, 0, None, closed="neither")],
+        "class_weight": [StrOptions({"balanced"}), dict, None],
+        "threshold": [Interval(Real, 0, 1, closed="both")],
+    }
+
+    def predict(self, X: Any) -> Any:
+        """The most probable class of each text, or its labels.
+
+        Parameters
+        ----------
+        X : list, tuple, array, Series or one-column frame of str
+            The texts, n_texts of them.
+
+        Returns
+        -------
+        labels : ndarray of shape (n_texts,)
+            With many labels a text an indicator of shape (n_texts, n_labels), int64, a
+            CSR matrix if the y of ``fit`` was sparse.
+        """
+        return self._predict("predict", X)
+
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """The probability of each class.
+
+        Parameters
+        ----------
+        X : list, tuple, array, Series or one-column frame of str
+            The texts, n_texts of them.
+
+        Returns
+        -------
+        probabilities : ndarray of shape (n_texts, n_classes), float64
+            In the order of ``classes_``.
+        """
+        probabilities: np.ndarray = self._predict("predict_proba", X)
+        return probabilities
+
+    def predict_log_proba(self, X: Any) -> np.ndarray:
+        """The logarithm of :meth:`predict_proba`.
+
+        Parameters
+        ----------
+        X : list, tuple, array, Series or one-column frame of str
+            The texts, n_texts of them.
+
+        Returns
+        -------
+        log_probabilities : ndarray of shape (n_texts, n_classes), float64
+        """
+        log_probabilities: np.ndarray = self._predict("predict_log_proba", X)
+        return log_probabilities
+
+    def decision_function(self, X: Any) -> np.ndarray:
+        """The scores before softmax.
+
+        Parameters
+        ----------
+        X : list, tuple, array, Series or one-column frame of str
+            The texts, n_texts of them.
+
+        Returns
+        -------
+        scores : ndarray of shape (n_texts,) or (n_texts, n_classes), float64
+            With two classes one score, which is positive for ``classes_[1]``.
+        """
+        scores: np.ndarray = self._predict("decision_function", X)
+        return scores
+
+    def top_tokens(
+        self, X: Any = None, *, n_tokens: int = 10, min_df: int = 1
+    ) -> dict[Any, Ranking]:
+        """The tokens, words and word pairs that speak most for each class.
+
+        Parameters
+        ----------
+        X : list, tuple, array, Series or one-column frame of str, default=None
+            Texts in which tokens and words are looked for, such as those of ``fit``.
+            None takes the tokens of the whole vocabulary, most of which no training
+            text may have had.
+        n_tokens : int, default=10
+            How many at most for each class.
+        min_df : int, default=1
+            How many of the texts in `X` a token has to occur in.
+
+        Returns
+        -------
+        top : dict of object to list of (str, float)
+            For each class, tokens with the log-odds of the class for a text of the
+            token alone, the greatest first.
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator has not been fitted.
+        TypeError
+            If X is not as described, or the encoding has been replaced.
+        """
+        embedding, word_weights = self._sums()
+        texts = None if X is None else self._check_texts(X, reset=False)
+        return top_tokens(embedding, word_weights, self.head_, texts, n_tokens, min_df)
+
+    def telling_tokens(
+        self, X: Any = None, *, n_tokens: int = 10, min_df: int = 1
+    ) -> dict[Any, Ranking]:
+        """The former name of :meth:`top_tokens`, deprecated.
+
+        Parameters
+        ----------
+        X, n_tokens, min_df
+            As of :meth:`top_tokens`.
+
+        Returns
+        -------
+        top : dict of object to list of (str, float)
+
+        Warns
+        -----
+        FutureWarning
+            Always: the next release leaves it out.
+        """
+        warnings.warn(
+            "telling_tokens has another name and will be removed in the next release: "
+            "use top_tokens, with the same arguments.",
+            FutureWarning,
+            stacklevel=2,
+        )
+        return self.top_tokens(X, n_tokens=n_tokens, min_df=min_df)
+
+    @property
+    def classes_(self) -> np.ndarray:
+        """The labels, in ascending order, of shape (n_classes,)."""
+        return self.head_.classes_
+
+    def _check_y(self, y: Any) -> Any:
+        return check_labels(y)
+
+    def _find_targets(
+        self, y: np.ndarray, sample_weight: np.ndarray
+    ) -> ClassTargets | LabelTargets:
+        if y.ndim == 2:
+            return LabelTargets.of(y, self.class_weight, sample_weight)
+        return ClassTargets.of(y, self.class_weight)
+
+    def _freeze(self, head: Head, targets: Any) -> StaticHeadClassifier:
+        return StaticHeadClassifier(
+            head,
+            targets.classes,
+            multilabel=isinstance(targets, LabelTargets),
+            threshold=self.threshold,
+            sparse_output=getattr(targets, "sparse", False),
+        )
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_label = True
+        return tags

@@ -1,0 +1,50 @@
+"""What both regressors share: real values in, real values out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from sklearn.base import RegressorMixin
+
+from .._layers.layers import Head
+from ..head import StaticHeadRegressor
+from .base import StaticModelBase
+from .checks import check_values
+from .targets import RealTargets
+
+__all__ = ["Regressing"]
+
+
+class Regressing(RegressorMixin, StaticModelBase):
+    """A regressor of one or many values a text."""
+
+    def predict(self, X: Any) -> np.ndarray:
+        """The values of each text.
+
+        Parameters
+        ----------
+        X : list, tuple, array, Series or one-column frame of str
+            The texts, n_texts of them.
+
+        Returns
+        -------
+        values : ndarray of shape (n_texts,) or (n_texts, n_outputs), float64
+        """
+        values: np.ndarray = self._predict("predict", X)
+        return values
+
+    def _check_y(self, y: Any) -> np.ndarray:
+        return check_values(y)
+
+    def _find_targets(self, y: np.ndarray, sample_weight: np.ndarray) -> RealTargets:
+        return RealTargets.of(y, sample_weight)
+
+    def _freeze(self, head: Head, targets: RealTargets) -> StaticHeadRegressor:
+        scale, shift = targets.scaler.scale_, targets.scaler.mean_
+        return StaticHeadRegressor(head.then_scaled(scale, shift))
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        return tags

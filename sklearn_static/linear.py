@@ -1,0 +1,359 @@
+"""StaticLinearClassifier and StaticLinearRegressor: solved for, without torch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from numbers import Integral, Real
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+from ._estimators.base import own_random_state
+from ._estimators.classifying import Classifying
+from ._estimators.linear import (
+    DEFAULT_ALPHAS,
+    LinearBase,
+    Prepared,
+    checked_alphas,
+)
+from ._estimators.regressing import Regressing
+from ._estimators.targets import Examples
+from ._linear import solve, solve_ridge
+from ._utils.compat import Interval, fit_context
+from ._utils.progress import counter
+from ._utils.validation import HandleMissing
+from .embedding import DEFAULT_MODEL, StaticEmbedding, resolve_embedding
+
+__all__ = ["StaticLinearClassifier", "StaticLinearRegressor"]
+
+
+class StaticLinearClassifier(Classifying, LinearBase):
+    """Logistic regression on embeddings beside TF-IDF-weighted words and word pairs.
+
+    A text may have one class, or any number of labels. Its features are the mean of its
+    tokens' vectors, as of a :class:`StaticEmbedding`, and the TF-IDF weights of its
+    words and of pairs of neighbouring words. How much words count beside the embedding
+    is chosen on held-out texts, on which the probabilities are calibrated as well. It
+    needs no torch.
+
+    Parameters
+    ----------
+    model : StaticEmbedding, str or Path, default="default"
+        The bundled table, a model folder, a Hub id such as
+        ``"minishlab/potion-base-8M"``, or an embedding opened before. In a search over
+        parameters, open it once and pass the embedding.
+    C : float, default=10.0
+        The inverse of the strength of regularisation, as of
+        :class:`sklearn.linear_model.LogisticRegression`.
+    lexical : bool, default=True
+        Whether there are words and word pairs beside the embedding. Without them the
+        pipeline's folder is one that model2vec opens too.
+    tol : float, default=1e-3
+        The norm of the mean loss's gradient at which the solver stops.
+    max_iter : int, default=1000
+        The most iterations of the solver.
+    class_weight : dict or "balanced", default=None
+        The weight of each class, by label. "balanced" makes them inversely proportional
+        to the classes' frequencies. With many labels a text, by column: the weight of a
+        label's presence, which "balanced" makes equal, in all, to that of its absence.
+    threshold : float, default=0.5
+        With many labels a text, the probability from which a label is predicted.
+    handle_missing : {"error", "empty"}, default="error"
+        What to do with None and NaN among texts: refuse them, or take each as empty.
+    random_state : int, RandomState instance or None, default=None
+        Shuffles the folds. On one machine the same int gives the same model, bit for
+        bit. None takes fresh entropy and leaves numpy's global generator alone.
+    verbose : bool or int, default=False
+        Whether ``fit`` shows a progress bar: of the factors of words that are tried and
+        the fit of all texts.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        The labels, in ascending order.
+    coef_ : ndarray of shape (1 or n_classes, n_dimensions)
+        The weights of embeddings; one row for two classes.
+    intercept_ : ndarray of shape (1 or n_classes,)
+        The scores of a text without tokens.
+    embedding_ : StaticEmbedding
+        The table.
+    head_ : StaticHeadClassifier
+        The linear head, on embeddings and, after them, word scores.
+    word_weights_ : WordWeights or None
+        The words and pairs with their weights; see :meth:`get_word_weights`.
+    n_iter_ : int
+        Iterations of the solver in the end.
+
+    See Also
+    --------
+    StaticClassifier : Goes on from this solution by fine-tuning.
+    StaticEmbeddingTransformer : Embeddings as features for any other classifier.
+
+    Notes
+    -----
+    The solver is Newton's method with conjugate gradients within a trust region [1]_.
+    Regularisation makes a model lean to frequent classes on texts whose words it knows
+    little of. So calibration takes a share of the classes' prior log-probabilities
+    away, beside dividing scores by a temperature [2]_; both are fitted to the scores of
+    texts that were held out. With `class_weight`, it is the temperature only. Texts
+    that are equal but for case and white space are held out together.
+
+    References
+    ----------
+    .. [1] T. Steihaug, "The Conjugate Gradient Method and Trust Regions in Large Scale
+       Optimization", SIAM J. Numer. Anal. 20, 1983.
+    .. [2] C. Guo et al., "On Calibration of Modern Neural Networks", ICML 2017.
+
+    Examples
+    --------
+    >>> from sklearn_static import StaticLinearClassifier
+    >>> texts = ["good film", "great fun", "fine acting", "what a joy"] * 5
+    >>> texts += ["bad film", "awful bore", "poor acting", "what a waste"] * 5
+    >>> labels = ["pos"] * 20 + ["neg"] * 20
+    >>> classifier = StaticLinearClassifier(random_state=0).fit(texts, labels)
+    >>> classifier.predict(["a great joy", "an awful waste"])
+    array(['pos', 'neg'], dtype='<U3')
+    >>> bool(classifier.get_word_weights(["joy"])[0, 0] > 0)
+    True
+    """
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        **Classifying._parameter_constraints,
+        "max_iter": [Interval(Integral, 1, None, closed="left")],
+    }
+
+    def __init__(
+        self,
+        model: StaticEmbedding | str | Path = DEFAULT_MODEL,
+        *,
+        C: float = 10.0,
+        lexical: bool = True,
+        tol: float = 1e-3,
+        max_iter: int = 1000,
+        class_weight: Mapping[Any, float] | Literal["balanced"] | None = None,
+        threshold: float = 0.5,
+        handle_missing: HandleMissing = "error",
+        random_state: Any = None,
+        verbose: bool | int = False,
+    ) -> None:
+        self.model = model
+        self.C = C
+        self.lexical = lexical
+        self.tol = tol
+        self.max_iter = max_iter
+        self.class_weight = class_weight
+        self.threshold = threshold
+        self.handle_missing = handle_missing
+        self.random_state = random_state
+        self.verbose = verbose
+
+    @fit_context
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        *,
+        X_val: Any = None,
+        y_val: Any = None,
+        sample_weight_val: Any = None,
+    ) -> StaticLinearClassifier:
+        """Solve for the weights of embeddings and words.
+
+        Parameters
+        ----------
+        X : list, tuple, array, Series or one-column frame of str
+            The texts, n_texts of them.
+        y : array-like of shape (n_texts,), or (n_texts, n_labels), sparse or not
+            The label of each: str, int, bool or whole float. Or an indicator of many
+            labels, as of :class:`sklearn.preprocessing.MultiLabelBinarizer`.
+        sample_weight : array-like of shape (n_texts,), default=None
+            The weight of each text, none negative. Texts of weight zero are as if they
+            were not there.
+        X_val, y_val, sample_weight_val : default=None
+            Texts, labels and weights to calibrate on, instead of folds of X.
+
+        Returns
+        -------
+        self : StaticLinearClassifier
+            Fitted. After an exception it is as it was before.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If an argument or a constructor parameter is not as described.
+
+        Warns
+        -----
+        ConvergenceWarning
+            If the solver stops at `max_iter`.
+        """
+        data, validation = (X, y, sample_weight), (X_val, y_val, sample_weight_val)
+        fitted: StaticLinearClassifier = self._fit_linear(data, validation)
+        return fitted
+
+    def _solve(
+        self, examples: Examples, held_out: Examples | None, targets: Any
+    ) -> tuple[dict[str, Any], bool]:
+        random_state = own_random_state(self.random_state)
+        embedding = resolve_embedding(self.model)
+        prepared = Prepared.of(
+            *(embedding, examples, held_out, targets),
+            lexical=self.lexical,
+            random_state=random_state,
+        )
+        with counter("fit", show=bool(self.verbose)) as callback:
+            solution = solve(
+                *(prepared.features, prepared.problem),
+                *(prepared.train, prepared.splits),
+                C=self.C,
+                shifts=not targets.is_weighted,
+                random_state=random_state,
+                tol=self.tol,
+                max_iter=self.max_iter,
+                callback=callback,
+            )
+        learned = self._learned(embedding, prepared, solution, targets)
+        return learned, solution.has_converged
+
+
+class StaticLinearRegressor(Regressing, LinearBase):
+    """Ridge regression on embeddings beside TF-IDF-weighted words and word pairs.
+
+    The penalty, and how much words count beside the embedding, are those that predict
+    held-out texts best. It needs no torch.
+
+    Parameters
+    ----------
+    model : StaticEmbedding, str or Path, default="default"
+        The bundled table, a model folder, a Hub id such as
+        ``"minishlab/potion-base-8M"``, or an embedding opened before.
+    alphas : float or array-like of shape (n_alphas,), default=(0.1, 0.3, ..., 30.0)
+        The penalties to choose from, as of :class:`sklearn.linear_model.RidgeCV`, for
+        targets that are standardised.
+    lexical : bool, default=True
+        Whether there are words and word pairs beside the embedding.
+    handle_missing : {"error", "empty"}, default="error"
+        What to do with None and NaN among texts: refuse them, or take each as empty.
+    random_state : int, RandomState instance or None, default=None
+        Shuffles the folds. None takes fresh entropy and leaves numpy's global generator
+        alone.
+    verbose : bool or int, default=False
+        Whether ``fit`` shows a progress bar.
+
+    Attributes
+    ----------
+    alpha_ : float
+        The penalty that was chosen.
+    coef_ : ndarray of shape (n_outputs, n_dimensions)
+        The weights of embeddings.
+    intercept_ : ndarray of shape (n_outputs,)
+        The values of a text without tokens.
+    embedding_ : StaticEmbedding
+        The table.
+    head_ : StaticHeadRegressor
+        The linear head, on embeddings and, after them, word scores.
+    word_weights_ : WordWeights or None
+        The words and pairs with their weights; see :meth:`get_word_weights`.
+    n_iter_ : int
+        Iterations of the solver in the end.
+
+    See Also
+    --------
+    StaticRegressor : Goes on from this solution by fine-tuning.
+
+    Examples
+    --------
+    >>> from sklearn_static import StaticLinearRegressor
+    >>> words, things = ["good", "great", "bad", "awful"], ["film", "play", "song"]
+    >>> texts = [f"a {word} {thing}" for thing in things for word in words] * 4
+    >>> stars = [4, 5, 2, 1] * 12
+    >>> regressor = StaticLinearRegressor(random_state=0).fit(texts, stars)
+    >>> regressor.predict(["a great film", "an awful film"]).round()
+    array([5., 1.])
+    """
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        **{
+            name: kinds
+            for name, kinds in Regressing._parameter_constraints.items()
+            if name != "tol"
+        },
+        "alphas": ["array-like", Interval(Real, 0, None, closed="neither")],
+    }
+
+    def __init__(
+        self,
+        model: StaticEmbedding | str | Path = DEFAULT_MODEL,
+        *,
+        alphas: float | Sequence[float] = DEFAULT_ALPHAS,
+        lexical: bool = True,
+        handle_missing: HandleMissing = "error",
+        random_state: Any = None,
+        verbose: bool | int = False,
+    ) -> None:
+        self.model = model
+        self.alphas = alphas
+        self.lexical = lexical
+        self.handle_missing = handle_missing
+        self.random_state = random_state
+        self.verbose = verbose
+
+    @fit_context
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        *,
+        X_val: Any = None,
+        y_val: Any = None,
+        sample_weight_val: Any = None,
+    ) -> StaticLinearRegressor:
+        """Solve for the weights of embeddings and words.
+
+        Parameters
+        ----------
+        X : list, tuple, array, Series or one-column frame of str
+            The texts, n_texts of them.
+        y : array-like of shape (n_texts,) or (n_texts, n_outputs)
+            The values of each.
+        sample_weight : array-like of shape (n_texts,), default=None
+            The weight of each text, none negative. Texts of weight zero are as if they
+            were not there.
+        X_val, y_val, sample_weight_val : default=None
+            Texts, values and weights to choose the penalty on, instead of folds of X.
+
+        Returns
+        -------
+        self : StaticLinearRegressor
+            Fitted. After an exception it is as it was before.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If an argument or a constructor parameter is not as described.
+        """
+        data, validation = (X, y, sample_weight), (X_val, y_val, sample_weight_val)
+        fitted: StaticLinearRegressor = self._fit_linear(data, validation)
+        return fitted
+
+    def _solve(
+        self, examples: Examples, held_out: Examples | None, targets: Any
+    ) -> tuple[dict[str, Any], bool]:
+        random_state = own_random_state(self.random_state)
+        embedding = resolve_embedding(self.model)
+        prepared = Prepared.of(
+            *(embedding, examples, held_out, targets),
+            lexical=self.lexical,
+            random_state=random_state,
+        )
+        with counter("fit", show=bool(self.verbose)) as callback:
+            solution = solve_ridge(
+                *(prepared.features, prepared.problem),
+                *(prepared.train, prepared.splits),
+                alphas=checked_alphas(self.alphas),
+                random_state=random_state,
+                callback=callback,
+            )
+        learned = self._learned(embedding, prepared, solution, targets)
+        return {**learned, "alpha_": solution.alpha}, solution.has_converged

@@ -6,6 +6,7 @@ how it is drawn in ONNX: a new one is a class in here and an entry in `LAYERS`.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import inf, sqrt
@@ -50,7 +51,7 @@ class Layer(Protocol):
         ...
 
 
-class NumpyLayer:
+class NumpyLayer(ABC):
     """A layer that needs no torch, and can be stored, bounded and drawn.
 
     Attributes
@@ -67,9 +68,9 @@ class NumpyLayer:
     tensors: ClassVar[tuple[str, ...]] = ()
     numbers: ClassVar[dict[str, float]] = {}
 
+    @abstractmethod
     def __call__(self, X: np.ndarray) -> np.ndarray:
         """The layer's output on `X`."""
-        raise NotImplementedError
 
     def describe(self, name: str, tensors: dict[str, np.ndarray]) -> dict[str, Any]:
         """A JSON-able description; the arrays are put into `tensors` under `name`."""
@@ -94,6 +95,7 @@ class NumpyLayer:
         values |= {key: number(entry[key], least) for key, least in cls.numbers.items()}
         return cls(**values)
 
+    @abstractmethod
     def bounded(self, rows: Rows) -> Rows:
         """What is known of the outputs, if that much is known of the inputs.
 
@@ -102,11 +104,10 @@ class NumpyLayer:
         ValueError
             If the layer cannot take such rows.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def draw(self, graph: GraphBuilder, X: str) -> str:
         """The outputs in an ONNX graph, by name, where the inputs are `X`."""
-        raise NotImplementedError
 
     @property
     def is_affine(self) -> bool:

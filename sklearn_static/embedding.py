@@ -615,10 +615,7 @@ class StaticEmbedding(FolderMixin):
 
     def _document_frequencies(self, texts: Any) -> np.ndarray:
         """How many of `texts` have each token, of shape (n_tokens,)."""
-        bags = self.tokenize(texts)
-        text_of_token = np.repeat(np.arange(len(bags.lengths)), bags.lengths)
-        pairs = np.unique(text_of_token * self.n_tokens + bags.ids)
-        return np.bincount(pairs % self.n_tokens, minlength=self.n_tokens)
+        return self.tokenize(texts).document_frequencies(self.n_tokens)
 
     def for_training(self, *, rescale: bool = True) -> StaticEmbedding:
         """The same with a float32 table to start training from.

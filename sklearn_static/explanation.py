@@ -416,10 +416,7 @@ def _frequent(
 ) -> tuple[np.ndarray, np.ndarray]:
     """The distinct items that at least `min_df` texts have, and where each is first."""
     distinct, first, number = np.unique(items, return_index=True, return_inverse=True)
-    n_texts = len(offsets) - 1
-    text = np.repeat(np.arange(n_texts), np.diff(offsets))
-    once = np.unique(number * n_texts + text)
-    df = np.bincount(once // max(n_texts, 1), minlength=len(distinct))
+    df = TokenBags(number, offsets).document_frequencies(len(distinct))
     return distinct[df >= min_df], first[df >= min_df]
 
 

@@ -21,6 +21,8 @@ from tqdm.auto import tqdm
 from transformers import AutoModel, AutoTokenizer
 from transformers.utils import logging
 
+from .._utils.arrays import unit_rows
+
 __all__ = ["Teacher"]
 
 # Weights as safetensors only: the older formats can hold code.
@@ -188,7 +190,7 @@ class Teacher:
         elif kind == "Dense":
             self._after_pooling.append(self._read_dense(path))
         elif kind == "Normalize":
-            self._after_pooling.append(_unit_rows)
+            self._after_pooling.append(unit_rows)
         elif kind != "Dropout" and (kind, path) != ("Transformer", ""):
             raise ValueError(
                 f"{str(self._folder)!r} has a module {kind} at {path!r}, but only a "
@@ -289,9 +291,3 @@ def _batches_of_equal_length(lengths: list[int], batch_size: int) -> list[np.nda
         for group in np.split(order, ends)
         for start in range(0, len(group), batch_size)
     ]
-
-
-def _unit_rows(embeddings: np.ndarray) -> np.ndarray:
-    """The rows of `embeddings` scaled to unit length, those of zeros as they are."""
-    norms = np.linalg.norm(embeddings, axis=1, keepdims=True)
-    return embeddings / np.maximum(norms, 1e-12)

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .._utils.arrays import check_dimensions
+from .._utils.arrays import check_dimensions, unit_rows
 
 __all__ = ["Compressed", "check_compression", "compressed", "quantized"]
 
@@ -143,7 +143,7 @@ def _shared_rows(
     mapping[keep] = np.arange(len(rows))
     lengths = np.sqrt(np.einsum("ij,ij->i", rows, rows))
     lengths[lengths == 0] = np.inf
-    directions = rows / lengths[:, None]
+    directions = unit_rows(rows)
     dropped = np.flatnonzero(~keep)
     for start in range(0, len(dropped), _CHUNK):
         chunk = dropped[start : start + _CHUNK]

@@ -156,9 +156,8 @@ def fit_vocabulary(words: Words, max_features: int) -> Learned:
         Beyond this number the rarest are left out, pairs before words.
     """
     hashes, offsets = words
-    text = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
     known, numbers = np.unique(hashes, return_inverse=True)
-    df = _document_frequencies(numbers, text, len(known))
+    df = TokenBags(numbers, offsets).document_frequencies(len(known))
     kept = _most_frequent(df, max_features)
     new_number = np.full(len(known), -1, np.int64)
     new_number[kept] = np.arange(len(kept))
@@ -167,7 +166,9 @@ def fit_vocabulary(words: Words, max_features: int) -> Learned:
     at = at[(numbers[at - 1] >= 0) & (numbers[at] >= 0)]
     pairs = np.stack([numbers[at - 1], numbers[at]], axis=1)
     codes, inverse = np.unique(pair_codes(pairs, len(kept)), return_inverse=True)
-    pair_df = _document_frequencies(inverse, text[at], len(codes))
+    # Places ascend, so those of a text are a run that begins where its words do.
+    of_texts = TokenBags(inverse, np.searchsorted(at, offsets))
+    pair_df = of_texts.document_frequencies(len(codes))
     pair_df[pair_df < _MIN_PAIR_DF] = 0
     kept_pairs = _most_frequent(pair_df, max_features - len(kept))
     pairs = np.stack(np.divmod(codes[kept_pairs], np.uint64(max(len(kept), 1))), axis=1)
@@ -187,18 +188,6 @@ def pair_codes(pairs: np.ndarray, n_words: int) -> np.ndarray:
     first, second = pairs.T.astype(np.uint64)
     codes: np.ndarray = first * np.uint64(n_words) + second
     return codes
-
-
-def _document_frequencies(
-    numbers: np.ndarray, text: np.ndarray, n_numbers: int
-) -> np.ndarray:
-    """In how many texts each number is."""
-    codes = text * n_numbers
-    codes += numbers
-    codes.sort()
-    is_new = np.ones(len(codes), bool)
-    np.not_equal(codes[1:], codes[:-1], out=is_new[1:])
-    return np.bincount(codes[is_new] % n_numbers, minlength=n_numbers)
 
 
 def _most_frequent(df: np.ndarray, n_most: int) -> np.ndarray:

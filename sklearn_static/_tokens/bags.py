@@ -58,6 +58,17 @@ class TokenBags(NamedTuple):
         """Number of tokens of each text, of shape (n_texts,)."""
         return self.offsets[1:] - self.offsets[:-1]
 
+    def document_frequencies(self, n_ids: int) -> np.ndarray:
+        """How many of the texts have each id below `n_ids`: (n_ids,), int64."""
+        text = np.repeat(np.arange(len(self.offsets) - 1), self.lengths)
+        # A text and an id are one number, so that sorting finds what a text has twice.
+        codes = text * n_ids
+        codes += self.ids
+        codes.sort()
+        is_new = np.ones(len(codes), bool)
+        np.not_equal(codes[1:], codes[:-1], out=is_new[1:])
+        return np.bincount(codes[is_new] % max(n_ids, 1), minlength=n_ids)
+
     def rows_of_bytes(self) -> list[bytes]:
         """The ids of each text, the bytes of int32."""
         data, ends = self.ids.tobytes(), (self.offsets * self.ids.itemsize).tolist()

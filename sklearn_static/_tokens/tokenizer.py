@@ -32,9 +32,8 @@ from tokenizers import Tokenizer
 from .._utils.errors import reraise_as
 from .._utils.lazy import lazy
 from .bags import TokenBags
-from .bert import Bert
+from .bert import Bert, ChunkPieces
 from .cache import ChunkMemory
-from .chunk_pieces import ChunkPieces
 from .parsing import TokenizerSource
 from .word_piece import AsciiWordPiece
 

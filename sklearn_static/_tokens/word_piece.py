@@ -30,8 +30,8 @@ __all__ = ["AsciiWordPiece"]
 _BATCH_CHARACTERS = 1 << 20
 # Bytes a character from which on looking for ASCII in a batch does not pay.
 _MOSTLY_FOREIGN = 1.25
-# What a byte is. A unit begins with each mark, with each chunk that is left to others,
-# and with the first letter of each word.
+# What a byte is. A unit begins with each mark, with each chunk that is left to the
+# fallback, and with the first letter of each word.
 _SPACE, _LETTER, _MARK, _OTHER = range(4)
 _SPACES = b" \t\n\r"
 _AS_IT_IS = bytes(range(256))
@@ -192,7 +192,7 @@ def _word_tables(
 
 
 def _kinds_of_bytes(plain: str) -> bytes:
-    """For each byte, what it is; all but `plain` characters are left to others."""
+    """For each byte, what it is; all but `plain` characters go to the fallback."""
     kinds = bytearray([_OTHER]) * 256
     for character in plain:
         kinds[ord(character)] = _LETTER if character.isalnum() else _MARK

@@ -16,6 +16,7 @@ __all__ = [
     "frozen",
     "frozen_or_none",
     "leading",
+    "unit_rows",
 ]
 
 LARGEST = 1e15
@@ -196,3 +197,10 @@ def _refuse_infinite(values: np.ndarray | None, name: str) -> None:
     infinite = np.argwhere(~np.isfinite(values))
     if len(infinite):
         raise ValueError(f"{name}[{infinite[0][0]}] holds a value that is not finite.")
+
+
+def unit_rows(rows: np.ndarray) -> np.ndarray:
+    """The rows scaled to unit Euclidean length, those of zeros as they are."""
+    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+    unit: np.ndarray = rows / np.where(lengths > 0, lengths, 1)
+    return unit

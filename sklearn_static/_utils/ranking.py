@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from .arrays import unit_rows
+
 __all__ = ["Ranking", "cosines", "ranked"]
 
 Ranking = list[tuple[str, float]]
@@ -20,11 +22,5 @@ def ranked(names: Sequence[str], values: np.ndarray, n_most: int) -> Ranking:
 
 def cosines(rows: np.ndarray, others: np.ndarray) -> np.ndarray:
     """The cosine of each of `rows` with each of `others`; 0 where one is zero."""
-    product: np.ndarray = _unit(rows) @ _unit(others).T
+    product: np.ndarray = unit_rows(rows) @ unit_rows(others).T
     return product
-
-
-def _unit(rows: np.ndarray) -> np.ndarray:
-    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
-    unit: np.ndarray = rows / np.where(lengths > 0, lengths, 1)
-    return unit

@@ -13,8 +13,7 @@ from tokenizers import AddedToken, Tokenizer, models, normalizers, pre_tokenizer
 from sklearn_static._tokens import hash_table as _packed_words
 from sklearn_static._tokens import tokenizer as _tokens
 from sklearn_static._tokens import word_piece as _word_piece
-from sklearn_static._tokens.bert import Bert
-from sklearn_static._tokens.chunk_pieces import ChunkPieces
+from sklearn_static._tokens.bert import Bert, ChunkPieces
 from sklearn_static._tokens.tokenizer import tokenize
 from sklearn_static._tokens.word_piece import AsciiWordPiece
 

@@ -1,7 +1,7 @@
 """The files of a folder replaced all at once: a kill at any moment loses none.
 
 A file system renames one file at a time, so what a folder holds in the middle of a
-replacement has to be told from what it holds before and after:
+replacement has to be recognised by what it holds before and after:
 
 1. The new files are written to ``.sklearn-static-*/new`` in the folder, flushed to
    disk and read back.

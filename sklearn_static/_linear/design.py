@@ -159,6 +159,8 @@ class Gram:
     ) -> Gram:
         """The features of `dense` and `sparse`, whose inner products are `products`."""
         inner = products[0] + factor**2 * products[1]
+        # Texts that are equal, or more of them than features, make the products
+        # singular: the jitter keeps the root from failing.
         inner[np.diag_indices_from(inner)] += _JITTER * max(1.0, inner.diagonal().max())
         root = np.linalg.cholesky(inner)
         return cls(root.astype(np.float32), dense, sparse, root, factor)
@@ -179,6 +181,8 @@ class Gram:
 
     def weights(self, weights: np.ndarray) -> Weights:
         """What the dense features and the sparse ones, without factor, weigh."""
+        # Weights are sums of texts, w = X.T a, and scores are root @ weights here; so
+        # root.T a = weights, and a is one triangular solve away.
         dense, sparse, root, factor = self._origin
         of_texts = solve_triangular(
             root, weights, lower=True, trans="T", check_finite=False

@@ -97,6 +97,8 @@ class _Objective:
     def __init__(self, design: Design, problem: Problem, C: float) -> None:
         self._design = design
         self._problem = problem
+        # The loss is a mean, for the tolerance to mean the same for all sizes, so C is
+        # divided by the number of texts, which scikit-learn sums over.
         self._penalty = 1 / (C * problem.strength * problem.weight.sum())
         self._point = np.empty(0)
         self._curvature: Callable[[np.ndarray], np.ndarray] | None = None
@@ -114,6 +116,7 @@ class _Objective:
 
     def _gradient(self, flat: np.ndarray, of_scores: np.ndarray) -> np.ndarray:
         out = self._penalty * flat
+        # The parts are views, so that adding to them writes into `out`.
         weights, intercept = self.parts(out)
         weights += self._design.gradient(of_scores)
         intercept[:] = of_scores.sum(axis=0)
@@ -128,6 +131,8 @@ class _Objective:
 
     def curvature_along(self, flat: np.ndarray, step: np.ndarray) -> np.ndarray:
         """The product of the matrix of second derivatives with `step`."""
+        # Conjugate gradients ask for many steps from one point: what depends on the
+        # point alone, the probabilities of all texts, is kept.
         if self._curvature is None or not np.array_equal(flat, self._point):
             self._point = flat.copy()
             self._curvature = self._problem.curvature(self._scores(flat))

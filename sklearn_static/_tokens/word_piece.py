@@ -5,7 +5,7 @@ splits them at white space and around each punctuation mark. What is left is to 
 each word in the vocabulary, and those that are not there by their pieces, from the
 left the longest that there is (WordPiece [1]_). All of this is done for all words of a
 batch at once. Chunks with other characters, with words of more than 16 letters, or
-with what may begin an added token, are left to somebody else. A property-based test
+with what may begin an added token, go to a fallback. A property-based test
 holds all of it equal to the library.
 
 References
@@ -53,7 +53,7 @@ class _Units(NamedTuple):
     lengths : ndarray of shape (n_units,), int64
         The number of bytes of words, and 1 for all else.
     others : ndarray of int64
-        Which units are chunks that are left to somebody else.
+        Which units are chunks that the fallback tokenizes.
     chunks : list of str
         These chunks.
     """
@@ -88,13 +88,15 @@ class AsciiWordPiece:
         ----------
         texts : sequence of str
         tokenize_others : callable
-            From texts or chunks that are left to it, a list of str, to their TokenBags.
+            The fallback: from a list of str, texts or chunks, to their TokenBags.
         """
         return TokenBags.concatenated(
             [self._bags(batch, tokenize_others) for batch in _batches(texts)]
         )
 
     def _bags(self, texts: Sequence[str], tokenize_others: Tokenize) -> TokenBags:
+        # One string for the whole batch: encoding and case are one call each, and a
+        # space between two texts keeps words from running into each other.
         joined = " ".join(texts)
         data = _utf8(joined)
         if len(data) > _MOSTLY_FOREIGN * len(joined):
@@ -102,16 +104,20 @@ class AsciiWordPiece:
         ends = np.cumsum(_numbers_of_bytes(texts) + 1)
         units = self._units(data)
         bags = self._unit_bags(data, units, tokenize_others)
+        # Units ascend, so those of a text are a run that its first byte begins.
         n_units_before = np.searchsorted(units.starts, np.append(0, ends))
         return TokenBags(bags.ids, bags.offsets[n_units_before])
 
     def _units(self, data: bytes) -> _Units:
+        # A look-up of all bytes in one call; the copy is written to below.
         kinds = np.frombuffer(bytearray(data.translate(self._kinds)), np.uint8)
         words, ends = _runs(kinds == _LETTER)
         too_long = words[ends - words > self._max_bytes]
         odd = np.append(np.flatnonzero(kinds == _OTHER), too_long)
         chunks = []
         if len(odd):
+            # The whole chunk around an odd byte goes to the fallback, for what the
+            # byte becomes may join its neighbours. It is made one unit among spaces.
             places = _chunks_around(odd, kinds == _SPACE)
             kinds[ranges(places[0], places[1] - places[0])] = _SPACE
             kinds[places[0]] = _OTHER
@@ -133,12 +139,14 @@ class AsciiWordPiece:
         text = PackedText(data.translate(self._case))
         words = text.words(units.starts, units.lengths)
         ids = self._first.find(words)
+        # Not to be split below; the fallback's tokens replace it in the end.
         ids[units.others] = 0
         parts = []
         if units.chunks:
             parts.append((units.others, tokenize_others(units.chunks)))
         split = np.flatnonzero(ids < 0)
         if len(split):
+            # Rare words repeat within a batch, too: each is taken apart once.
             index, inverse = words.take(split).distinct()
             first = split[index]
             pieces = self._pieces(text, units.starts[first], units.lengths[first])
@@ -152,9 +160,12 @@ class AsciiWordPiece:
         places, ends = starts.copy(), starts + lengths
         pieces = np.full((len(starts), MAX_BYTES), _NONE)
         left, table = np.arange(len(starts)), self._first
+        # The first piece of all words together, then the second of those that go on:
+        # few passes, since most words have two or three.
         for n_found in range(MAX_BYTES):
             ids, n_bytes = _longest_prefixes(table, text, places[left], ends[left])
             pieces[left, n_found] = ids
+            # A word is unknown as a whole if its rest has no piece.
             pieces[left[ids < 0]] = self._only_unknown
             left, n_bytes = left[ids >= 0], n_bytes[ids >= 0]
             places[left] += n_bytes
@@ -167,6 +178,7 @@ def _word_tables(
     vocabulary: Mapping[str, int], prefix: str
 ) -> tuple[WordTable, WordTable]:
     """The ids of whole tokens, and of what follows `prefix` in those that have it."""
+    # All tokens in one string, so that their bytes are one array.
     joined = _END.join([*vocabulary, ""])
     if joined.count(_END) > len(vocabulary):
         whole = {token: i for token, i in vocabulary.items() if _END not in token}
@@ -177,6 +189,8 @@ def _word_tables(
     ends = np.flatnonzero(codes == ord(_END))
     starts = np.append(0, ends[:-1] + 1)[: len(ends)]
     is_odd = (codes <= ord(" ")) | (codes > ord("~"))
+    # How many odd bytes stand before each place: a token has none if the numbers at
+    # its two ends are the same.
     n_odd = np.append(np.int32(0), np.cumsum(is_odd, dtype=np.int32))
 
     def table(skipped: bytes) -> WordTable:
@@ -227,6 +241,7 @@ def _numbers_of_bytes(texts: Sequence[str]) -> np.ndarray:
 
 def _runs(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Where the runs of true values start and end."""
+    # False on both sides, so that every run has a start and an end.
     padded = np.zeros(len(mask) + 2, bool)
     padded[1:-1] = mask
     edges = np.flatnonzero(padded[1:] != padded[:-1])
@@ -251,6 +266,8 @@ def _longest_prefixes(
     """
     if not len(starts):
         return np.empty(0, np.int32), starts
+    # All prefixes of all words are looked up at once. That is more than a search from
+    # the longest on would need, but one call instead of one a length.
     n_prefixes = ends - starts
     lengths = ranges(np.ones_like(starts), n_prefixes)
     found = table.find(text.words(np.repeat(starts, n_prefixes), lengths)) >= 0

@@ -194,6 +194,8 @@ def _transposed_bag_sum(
     shape: torch.Size,
 ) -> torch.Tensor:
     """The gradient of a table: each row's is the bag of the texts that it occurs in."""
+    # Sorted by row, the tokens of a row are a run, and the runs are bags of texts. So
+    # the way back is the kernel of the way there, with a row each instead of a token.
     ids, order = ids.sort()
     rows, counts = ids.unique_consecutive(return_counts=True)
     firsts = (counts.cumsum(0) - counts).to(ids.dtype)

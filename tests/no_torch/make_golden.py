@@ -11,9 +11,9 @@ import numpy as np
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
 
 from sklearn_static import (
-    StaticClassifier,
     StaticEmbedding,
     StaticEmbeddingTransformer,
+    StaticLinearClassifier,
     StaticPipeline,
 )
 from sklearn_static._io.files import FORMAT_VERSION
@@ -91,7 +91,7 @@ def pipelines():
 def _solved(table):
     texts = ["great acting", "good films", "fine film", "poor films", "bad acting"] * 4
     labels = ["pos", "pos", "pos", "neg", "neg"] * 4
-    classifier = StaticClassifier(table, handle_missing="empty", random_state=0)
+    classifier = StaticLinearClassifier(table, handle_missing="empty", random_state=0)
     return classifier.fit(texts, labels).to_pipeline()
 
 

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from sklearn_static import StaticClassifier, StaticPipeline
+from sklearn_static import StaticLinearClassifier, StaticPipeline
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 N_THREADS, N_REQUESTS = 8, 25
@@ -92,10 +92,10 @@ def port_in(log, process):
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """A saved pipeline with votes."""
+    """A saved pipeline with word weights."""
     texts = ["a wonderful film", "an awful bore", "great fun", "a dull mess"] * 10
     labels = ["pos", "neg", "pos", "neg"] * 10
-    model = StaticClassifier(random_state=0).fit(texts, labels)
+    model = StaticLinearClassifier(random_state=0).fit(texts, labels)
     folder = tmp_path_factory.mktemp("service") / "model"
     model.to_pipeline().save_pretrained(folder)
     return folder

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
-from scipy.sparse import csr_array, random_array
+from scipy.sparse import csr_array, random
 from sklearn.linear_model import Ridge
 
 from sklearn_static._linear import (
@@ -24,7 +24,7 @@ def toy(n_texts=120, n_outputs=2, seed=0, noise=0.5):
     rng = np.random.default_rng(seed)
     dense = rng.normal(size=(n_texts, 10)).astype(np.float32) + 2
     sparse = csr_array(
-        random_array((n_texts, 40), density=0.2, rng=rng, dtype=np.float32)
+        random(n_texts, 40, density=0.2, random_state=state(seed), dtype=np.float32)
     )
     y = dense @ rng.normal(size=(10, n_outputs)) + sparse @ rng.normal(
         size=(40, n_outputs)

@@ -54,7 +54,8 @@ HEADS = {
     "classifier": StaticHeadClassifier(Head((AnyWidth(2),)), [0, 1]),
     "regressor": StaticHeadRegressor(Head((AnyWidth(1),))),
 }
-LEAST_NUMBER_OF_CHECKS = {"classifier": 44, "regressor": 43, "pipeline": 1}
+# Of the lowest version of scikit-learn, which has one less than the newest.
+LEAST_NUMBER_OF_CHECKS = {"classifier": 43, "regressor": 42, "pipeline": 1}
 
 
 def checks_of(name):

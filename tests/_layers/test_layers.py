@@ -63,7 +63,8 @@ def test_no_output_exceeds_the_bound(kind):
     rows = HEADS[kind].bounded(Rows(WIDTH, float(np.abs(X).max())))
     outputs = HEADS[kind](X)
     assert outputs.shape[1] == rows.width
-    assert np.abs(outputs).max() <= rows.bound
+    # The bound is a sum in float64, which float32 may round up.
+    assert np.abs(outputs).max() <= rows.bound * (1 + 1e-6)
 
 
 @EACH

@@ -335,7 +335,8 @@ class FineTuned(Hooks, StaticModelBase):
     ) -> float:
         """The weight of the network in its mean with the solution."""
         n_dimensions, n_outputs = run.embedding.n_dimensions, run.targets.n_outputs
-        if valid is None:
+        if valid is None or not start.is_of_values:
+            # Nothing depends on texts then, and features of theirs take a table's copy.
             none = np.empty((0, n_outputs), np.float32)
             return start.kept(none, none, none, valid)
         features = self._features(run, module, rows, valid)

@@ -97,7 +97,7 @@ class LinearStart:
             The scores of the network, words included.
         valid : Examples
         """
-        if not self._is_of_values or not len(network):
+        if not self.is_of_values or not len(network):
             return _SHARE
         weight, intercept = self.solution
         solution = embeddings @ weight.T + intercept
@@ -109,13 +109,14 @@ class LinearStart:
         return float(np.clip((away * (valid.y - solution)).sum() / squares, 0, 1))
 
     @property
-    def _is_of_values(self) -> bool:
+    def is_of_values(self) -> bool:
+        """Whether real values are predicted, whose share of the network is chosen."""
         return isinstance(self.targets, RealTargets)
 
     @property
     def share(self) -> float:
         """The share of the solution that the network starts from."""
-        return _SHARE_OF_VALUES if self._is_of_values else _SHARE
+        return _SHARE_OF_VALUES if self.is_of_values else _SHARE
 
     def calibration(self, scores: np.ndarray, valid: Examples | None) -> Calibration:
         """What makes probabilities of held-out texts true.
@@ -132,7 +133,7 @@ class LinearStart:
             Of values, one that changes nothing.
         """
         targets, prepared = self.targets, self.prepared
-        if self._is_of_values:
+        if self.is_of_values:
             return Calibration(1.0, np.zeros(targets.n_outputs), 0.0)
         log_prior = prepared.problem.take(prepared.train).log_prior()
         is_plain = isinstance(targets, ClassTargets) and not targets.is_weighted

@@ -16,17 +16,16 @@ from .._layers.layers import Head
 from .._lexical.weights import WordWeights
 from .._utils.compat import Interval, RealNotInt, StrOptions
 from ..embedding import StaticEmbedding, resolve_embedding
-from ..transformer import features_of
 from .base import Data, StaticModelBase, Task, own_random_state
 from .hooks import Hooks, import_training
-from .linear import LinearModel, Prepared
+from .linear import Prepared
 from .start import LinearStart
 from .targets import Examples, Targets
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .._training import AdamMoments, FitResult, StaticModule, Tensor
+    from .._training import AdamMoments, FitResult, HeldOut, StaticModule, Tensor
 
 __all__ = ["FineTuned"]
 
@@ -42,9 +41,9 @@ class _Run:
     targets : Targets
     word_weights : WordWeights or None
         Whose scores of texts are added to those of the module.
-    linear : tuple of ndarray or None
-        The weight and the intercept that the linear part beside the head starts from.
-        None for no such part, or for one that `state` has.
+    start : LinearStart or None
+        The solution that the linear part beside the head starts from. None for no such
+        part, or for one that `state` has.
     state : dict of str to ndarray
         Parameters beside the table, by name; empty for a fresh head.
     moments : AdamMoments or None
@@ -57,7 +56,7 @@ class _Run:
     embedding: StaticEmbedding
     targets: Targets
     word_weights: WordWeights | None
-    linear: tuple[np.ndarray, np.ndarray] | None
+    start: LinearStart | None
     state: dict[str, np.ndarray]
     moments: AdamMoments | None
     max_epochs: int
@@ -98,16 +97,23 @@ class FineTuned(Hooks, StaticModelBase):
         random_state = own_random_state(self.random_state)
         known = self._targets if self.warm_start and self._is_fitted() else None
         examples, targets = self._examples(*data, "y", known, reset=known is None)
-        train, valid = self._split(examples, validation, targets, random_state)
-        run, start = self._begin(train, targets, known is not None, random_state)
+        given = self._given_validation(validation, targets)
+        train, valid = self._split(examples, given, known is not None, random_state)
+        run = self._begin(train, targets, known is not None, random_state)
         run = replace(
             run,
             max_epochs=self.max_epochs,
             n_iter_no_change=self.n_iter_no_change,
         )
+        folds = []
+        if self.early_stopping and given is None and run.start is not None:
+            folds = run.start.folds if train is examples else []
+        if folds:
+            held_out = [held_out for _, (_, held_out) in folds]
+            valid = train.take(np.concatenate(held_out))
         task = self._begin_task(*data)
-        result, rows = self._train(run, train, valid, start, task)
-        run = self._finish(run, result.module, rows, start, valid)
+        result, rows = self._train(run, train, valid, folds, task)
+        run = self._finish(run, result.module, valid, result.held_out)
         self._end_task(task, lambda: self._learned(result.module, run, rows))
         scores = [_goodness(row) for row in result.history if "valid_loss" in row]
         learned = {
@@ -134,10 +140,10 @@ class FineTuned(Hooks, StaticModelBase):
         random_state = deepcopy(vars(self).get("_random_state"))
         if random_state is None:
             random_state = own_random_state(self.random_state)
-        run, start = self._begin(examples, targets, fitted, random_state)
+        run = self._begin(examples, targets, fitted, random_state)
         moments = vars(self).get("_moments") or training.AdamMoments()
         run = replace(run, moments=moments)
-        result, rows = self._train(run, examples, None, start, None)
+        result, rows = self._train(run, examples, None, [], None)
         history = self.history_ if fitted else []
         learned = self._outcome(run, result, rows, history)
         kept = ("validation_scores_", "best_validation_score_")
@@ -155,27 +161,29 @@ class FineTuned(Hooks, StaticModelBase):
         targets: Targets,
         go_on: bool,
         random_state: np.random.RandomState,
-    ) -> tuple[_Run, LinearStart | None]:
+    ) -> _Run:
         """Where training begins: at what was learned, at a solution, or at random."""
-        start, linear, word_weights = None, None, None
+        start, word_weights = None, None
         if go_on:
             embedding = self.embedding_.for_training(rescale=False)
             word_weights = self.word_weights_
         else:
             model = resolve_embedding(self.model)
             embedding = model.for_training(rescale=not self.freeze_embedding)
-            if self.init == "linear" and not self._encodes_in_its_own_way():
+            if self._starts_from_solution():
                 start = self._solve_start(model, train, targets, random_state)
-                linear, word_weights = start.linear, start.word_weights
-        run = _Run(
-            *(embedding, targets, word_weights, linear),
+                word_weights = start.word_weights()
+        return _Run(
+            *(embedding, targets, word_weights, start),
             state=self._state if go_on else {},
             moments=None,
             max_epochs=1,
             n_iter_no_change=None,
             seed=int(random_state.randint(2**31 - 1)),
         )
-        return run, start
+
+    def _starts_from_solution(self) -> bool:
+        return self.init == "linear" and not self._encodes_in_its_own_way()
 
     def _solve_start(
         self,
@@ -189,10 +197,16 @@ class FineTuned(Hooks, StaticModelBase):
             *(embedding, train, None, targets),
             lexical=self.lexical,
             random_state=random_state,
+            n_folds=self._n_folds(len(train.texts)),
         )
         solution = self._linear_solution(prepared, targets, random_state)
-        model = LinearModel.uncalibrated(prepared, solution)
-        return LinearStart(model, prepared, solution.out_of_fold, targets)
+        return LinearStart.of(prepared, solution, targets)
+
+    def _n_folds(self, n_texts: int) -> int:
+        """As many as `validation_fraction` goes into all texts."""
+        size = self.validation_fraction
+        share = size / n_texts if isinstance(size, Integral) else size
+        return max(2, round(1 / min(share, 1)))
 
     def _linear_solution(
         self, prepared: Prepared, targets: Any, random_state: np.random.RandomState
@@ -202,12 +216,14 @@ class FineTuned(Hooks, StaticModelBase):
     def _split(
         self,
         examples: Examples,
-        validation: Data,
-        targets: Targets,
+        given: Examples | None,
+        goes_on: bool,
         random_state: np.random.RandomState,
     ) -> tuple[Examples, Examples | None]:
-        """Examples to train on and examples to watch, from a split or as given."""
-        given = self._given_validation(validation, targets)
+        """Examples to train on and examples to watch, from a split or as given.
+
+        All are to train on where folds of them will be watched.
+        """
         if given is not None and not self.early_stopping:
             raise ValueError(
                 "X_val and y_val are what early stopping watches, but "
@@ -215,6 +231,8 @@ class FineTuned(Hooks, StaticModelBase):
             )
         if given is not None or not self.early_stopping:
             return examples, given
+        if self._starts_from_solution() and not goes_on and not self._splits_itself():
+            return examples, None
         train, valid = self.train_test_split(examples.texts, examples.y, random_state)
         return examples.take(train), examples.take(valid) if len(valid) else None
 
@@ -223,17 +241,17 @@ class FineTuned(Hooks, StaticModelBase):
         run: _Run,
         train: Examples,
         valid: Examples | None,
-        start: LinearStart | None,
+        folds: list[Any],
         task: Task | None,
     ) -> tuple[FitResult, np.ndarray]:
         """The outcome of a run, and the rows of the table that it is about."""
         training = import_training()
-        embedding, targets = run.embedding, run.targets
-        parts = [train] if valid is None else [train, valid]
+        embedding, targets, start = run.embedding, run.targets, run.start
+        parts = [train] if valid is None or folds else [train, valid]
         datasets = [self.prepare_dataset(embedding, part) for part in parts]
         if run.word_weights is not None:
             datasets = [
-                dataset.beside(self._word_scores(run, part, start, part is train))
+                dataset.beside(self._word_scores(run, part, part is train))
                 for dataset, part in zip(datasets, parts, strict=True)
             ]
         rows = np.arange(len(embedding.vectors))
@@ -243,12 +261,14 @@ class FineTuned(Hooks, StaticModelBase):
         if valid is not None and self.scoring != "loss":
             score = self._validation_score(valid, targets)
 
-        def construct_module(table: Tensor) -> StaticModule:
+        def construct_module(table: Tensor, solution: Any) -> StaticModule:
             head = self.construct_head(embedding.n_dimensions, targets.n_outputs)
             module = self.construct_module(table, head, embedding.normalize)
             module.encode = self._encode
-            if run.linear is not None or "linear.weight" in run.state:
-                module.add_linear(targets.n_outputs, run.linear)
+            if start is not None:
+                module.add_linear(targets.n_outputs, solution, start.share)
+            elif "linear.weight" in run.state:
+                module.add_linear(targets.n_outputs)
             return module
 
         callbacks = list(self.callbacks or [])
@@ -256,8 +276,8 @@ class FineTuned(Hooks, StaticModelBase):
             callbacks.append(
                 training.SklearnCallbacks(
                     *(task.context, self, task.data),
-                    learned=lambda module: self._learned(
-                        module, self._finish(run, module, rows, start, valid), rows
+                    learned=lambda module, held_out: self._learned(
+                        module, self._finish(run, module, valid, held_out), rows
                     ),
                 )
             )
@@ -275,20 +295,20 @@ class FineTuned(Hooks, StaticModelBase):
             seed=run.seed,
             callbacks=callbacks,
         )
-        begin = training.Start(embedding.vectors, rows, run.state, run.moments)
-        valid_dataset = None if valid is None else datasets[1]
-        return training.fine_tune(begin, datasets[0], valid_dataset, settings), rows
+        linear = None if start is None else start.linear
+        begin = training.Start(embedding.vectors, rows, linear, run.state, run.moments)
+        starts = [training.FoldStart(linear, *split) for linear, split in folds]
+        result = training.fine_tune(begin, *datasets, settings=settings, folds=starts)
+        return result, rows
 
-    def _word_scores(
-        self, run: _Run, part: Examples, start: LinearStart | None, is_train: bool
-    ) -> np.ndarray:
+    def _word_scores(self, run: _Run, part: Examples, is_train: bool) -> np.ndarray:
         """What words add to the scores of texts, of shape (n_texts, n_outputs).
 
         Those of texts that the words' weights were solved for are out of fold, or the
         network would learn to trust what is only known by heart.
         """
-        if start is not None and is_train:
-            return start.scores_out_of_fold
+        if run.start is not None and is_train:
+            return run.start.scores_out_of_fold
         assert run.word_weights is not None
         words = run.embedding.words(run.embedding.tokenize(part.texts))
         return run.word_weights(words)
@@ -297,9 +317,8 @@ class FineTuned(Hooks, StaticModelBase):
         self,
         run: _Run,
         module: StaticModule,
-        rows: np.ndarray,
-        start: LinearStart | None,
         valid: Examples | None,
+        held_out: HeldOut | None,
     ) -> _Run:
         """Mix with the solution and calibrate; `module` is changed in place.
 
@@ -310,51 +329,18 @@ class FineTuned(Hooks, StaticModelBase):
         run : _Run
             With the word weights that belong to the module now.
         """
+        start = run.start
         if start is None:
             return run
         training = import_training()
-        kept = self._kept(run, module, rows, start, valid)
-        training.mix(module, *start.solution, share=kept)
-        run = replace(run, word_weights=start.mixed_word_weights(kept))
-        scores = np.empty((0, run.targets.n_outputs))
-        if valid is not None:
-            scores = self._scores(run, module, self._features(run, module, rows, valid))
-        calibration = start.calibration(scores, valid)
+        kept = start.kept(held_out, valid)
+        calibration = start.calibration(held_out, valid, kept)
+        training.mix(module, kept)
         training.rescale(module, calibration.factor, calibration.shift)
-        if run.word_weights is None:
-            return run
-        return replace(run, word_weights=run.word_weights.times(calibration.factor))
-
-    def _kept(
-        self,
-        run: _Run,
-        module: StaticModule,
-        rows: np.ndarray,
-        start: LinearStart,
-        valid: Examples | None,
-    ) -> float:
-        """The weight of the network in its mean with the solution."""
-        n_dimensions, n_outputs = run.embedding.n_dimensions, run.targets.n_outputs
-        if valid is None or not start.is_of_values:
-            # Nothing depends on texts then, and features of theirs take a table's copy.
-            none = np.empty((0, n_outputs), np.float32)
-            return start.kept(none, none, none, valid)
-        features = self._features(run, module, rows, valid)
-        scores = self._scores(run, module, features)
-        embeddings, words = np.split(features, [n_dimensions], axis=1)
-        return start.kept(embeddings, words / start.share, scores, valid)
-
-    def _features(
-        self, run: _Run, module: StaticModule, rows: np.ndarray, part: Examples
-    ) -> np.ndarray:
-        """Embeddings of the trained table and, after them, word scores."""
-        embedding = self._trained_embedding(run, module, rows)
-        return features_of(embedding, run.word_weights, part.texts)
-
-    def _scores(
-        self, run: _Run, module: StaticModule, features: np.ndarray
-    ) -> np.ndarray:
-        return self._frozen_head(run, module)(features)
+        word_weights = start.word_weights(kept)
+        if word_weights is not None:
+            word_weights = word_weights.times(calibration.factor)
+        return replace(run, word_weights=word_weights)
 
     def _outcome(
         self, run: _Run, result: FitResult, rows: np.ndarray, history: list[Any]

@@ -140,6 +140,9 @@ class Hooks:
             or own.construct_module is not Hooks.construct_module
         )
 
+    def _splits_itself(self) -> bool:
+        return type(self).train_test_split is not Hooks.train_test_split
+
     def prepare_dataset(
         self, embedding: StaticEmbedding, examples: Examples
     ) -> BagDataset:

@@ -43,6 +43,9 @@ __all__ = [
 # The most word weights. So many take 8 MB, and the solver twenty times as much.
 _MAX_WEIGHTS = 1 << 21
 
+# The most folds that are held out, whatever their number.
+_MOST_SPLITS = 5
+
 DEFAULT_ALPHAS = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
 """The penalties that ridge regression chooses from."""
 
@@ -113,6 +116,7 @@ class Prepared(NamedTuple):
         *,
         lexical: bool,
         random_state: np.random.RandomState,
+        n_folds: int = 5,
     ) -> Prepared:
         """The features of `train` and of `held_out`, which calibrates in folds' place.
 
@@ -127,6 +131,7 @@ class Prepared(NamedTuple):
             Whether there are words beside embeddings.
         random_state : RandomState
             Shuffles the folds.
+        n_folds : int, default=5
         """
         n_train = len(train.texts)
         examples = train if held_out is None else train.and_then(held_out)
@@ -134,8 +139,9 @@ class Prepared(NamedTuple):
         problem = problem_of(examples, targets)
         strata = problem.strata()
         of_train = None if strata is None else strata[:n_train]
-        fold = fold_numbers(of_train, equal_texts(train.texts), random_state)
-        splits = splits_of(fold)
+        groups = equal_texts(train.texts)
+        fold = fold_numbers(of_train, groups, random_state, n_folds)
+        splits = splits_of(fold, _MOST_SPLITS)
         if held_out is not None:
             splits = [(rows[:n_train], rows[n_train:])]
         bags = embedding.tokenize(examples.texts)

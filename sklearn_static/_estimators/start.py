@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from .._lexical.weights import WordWeights
-from .._linear import Calibration, calibrate
+from .._linear import Calibration, Solution, Split, calibrate
 from .linear import LinearModel, Prepared, problem_of
 from .targets import ClassTargets, Examples, RealTargets
 
@@ -18,6 +18,8 @@ __all__ = ["LinearStart"]
 # training loss is low and nothing moves; from a random head, words are forgotten. Of
 # values, which a squared error makes it follow further, less is better.
 _SHARE, _SHARE_OF_VALUES = 0.5, 0.25
+# The weight of the network in the mean with the solution.
+_KEPT = 0.5
 # The share of the classes' log-prior that is expected to be taken away, and how many
 # held-out texts this expectation is worth. A hundred texts alone are a noisy judge.
 _PRIOR_SHARE, _WORTH = 0.5, 300.0
@@ -33,84 +35,25 @@ class LinearStart:
         The uncalibrated solution of the training texts.
     prepared : Prepared
         What it was solved for.
-    out_of_fold : ndarray of shape (n_train, n_outputs), float32
-        The word scores of each training text, of a model that did not see it.
+    solution : Solution
+        With word scores out of fold, and the models of the splits.
     targets : Targets
     """
 
     model: LinearModel
     prepared: Prepared
-    out_of_fold: np.ndarray
+    solution: Solution
     targets: Any
 
-    @property
-    def solution(self) -> tuple[np.ndarray, np.ndarray]:
-        """The weight and the intercept of the linear part."""
-        return self.model.weight, self.model.intercept
-
-    @property
-    def linear(self) -> tuple[np.ndarray, np.ndarray]:
-        """The weight and the intercept that the network's linear part starts from."""
-        weight, intercept = self.solution
-        share = np.float32(self.share)
-        return weight * share, intercept * share
-
-    @property
-    def word_weights(self) -> WordWeights | None:
-        """The word weights beside the network while it is trained."""
-        return self._times(self.share)
-
-    def mixed_word_weights(self, kept: float) -> WordWeights | None:
-        """The word weights of the mean of the network and the solution.
-
-        Parameters
-        ----------
-        kept : float
-            The weight of the network.
-        """
-        return self._times(kept * self.share + 1 - kept)
-
-    def _times(self, factor: float) -> WordWeights | None:
-        words = self.model.word_weights
-        return None if words is None else words.times(factor)
-
-    @property
-    def scores_out_of_fold(self) -> np.ndarray:
-        """What words add to the scores of the training texts meanwhile."""
-        return self.out_of_fold * np.float32(self.share)
-
-    def kept(
-        self, embeddings: np.ndarray, words: np.ndarray, network: np.ndarray, valid: Any
-    ) -> float:
-        """The weight of the network in its mean with the solution.
-
-        Of class scores it is a half, whatever the texts. Values have an error that one
-        weight minimises, and the solution may be the better where texts are few.
-
-        Parameters
-        ----------
-        embeddings : ndarray of shape (n_valid, n_dimensions), float32
-            Of the trained table.
-        words : ndarray of shape (n_valid, n_outputs) or (n_valid, 0), float32
-            The word scores of the solution.
-        network : ndarray of shape (n_valid, n_outputs), float32
-            The scores of the network, words included.
-        valid : Examples
-        """
-        if not self.is_of_values or not len(network):
-            return _SHARE
-        weight, intercept = self.solution
-        solution = embeddings @ weight.T + intercept
-        solution += words if words.shape[1] else 0
-        away = (network - solution) * valid.sample_weight[:, None]
-        squares = float((away * (network - solution)).sum())
-        if not squares:
-            return _SHARE
-        return float(np.clip((away * (valid.y - solution)).sum() / squares, 0, 1))
+    @classmethod
+    def of(cls, prepared: Prepared, solution: Solution, targets: Any) -> LinearStart:
+        """Start from the solution of what has been prepared."""
+        model = LinearModel.uncalibrated(prepared, solution)
+        return cls(model, prepared, solution, targets)
 
     @property
     def is_of_values(self) -> bool:
-        """Whether real values are predicted, whose share of the network is chosen."""
+        """Whether real values are predicted."""
         return isinstance(self.targets, RealTargets)
 
     @property
@@ -118,14 +61,76 @@ class LinearStart:
         """The share of the solution that the network starts from."""
         return _SHARE_OF_VALUES if self.is_of_values else _SHARE
 
-    def calibration(self, scores: np.ndarray, valid: Examples | None) -> Calibration:
+    @property
+    def linear(self) -> tuple[np.ndarray, np.ndarray]:
+        """The weight and the intercept of the solution."""
+        return self.model.weight, self.model.intercept
+
+    @property
+    def folds(self) -> list[tuple[tuple[np.ndarray, np.ndarray], Split]]:
+        """The solution of each split, and the texts of it.
+
+        Held out are those whose class the others can teach.
+        """
+        problem, folds = self.prepared.problem, []
+        for (dense, intercept), (train, held_out) in zip(
+            self.solution.of_splits, self.prepared.splits, strict=True
+        ):
+            known = problem.take(held_out).learnable_from(problem.take(train))
+            weight = np.ascontiguousarray(dense.T)
+            folds.append(((weight, intercept), (train, held_out[known])))
+        return [fold for fold in folds if len(fold[1][1])]
+
+    def word_weights(self, kept: float = 1.0) -> WordWeights | None:
+        """The word weights beside the network, mixed with those of the solution.
+
+        Parameters
+        ----------
+        kept : float, default=1.0
+            The weight of the network; 1 while it is trained.
+        """
+        words = self.model.word_weights
+        return None if words is None else words.times(kept * self.share + 1 - kept)
+
+    @property
+    def scores_out_of_fold(self) -> np.ndarray:
+        """What words add to the scores of the training texts meanwhile."""
+        assert self.solution.out_of_fold is not None
+        return self.solution.out_of_fold * np.float32(self.share)
+
+    def kept(self, held_out: Any, valid: Examples | None) -> float:
+        """The weight of the network in its mean with the solution.
+
+        Of class scores it is a half, whatever the texts. Values have an error that one
+        weight minimises, and the solution may be the better where texts are few.
+
+        Parameters
+        ----------
+        held_out : HeldOut or None
+            The scores of network and solution, each of shape (n_valid, n_outputs).
+        valid : Examples or None
+            Of which they are.
+        """
+        if not self.is_of_values or valid is None:
+            return _KEPT
+        network, solution = held_out
+        away = (network - solution) * valid.sample_weight[:, None]
+        squares = float((away * (network - solution)).sum())
+        if not squares:
+            return _KEPT
+        return float(np.clip((away * (valid.y - solution)).sum() / squares, 0, 1))
+
+    def calibration(
+        self, held_out: Any, valid: Examples | None, kept: float
+    ) -> Calibration:
         """What makes probabilities of held-out texts true.
 
         Parameters
         ----------
-        scores : ndarray of shape (n_valid, n_outputs)
-        valid : Examples or None
-            Of which the scores are.
+        held_out, valid
+            As of :meth:`kept`.
+        kept : float
+            The weight of the network in its mean with the solution.
 
         Returns
         -------
@@ -137,12 +142,14 @@ class LinearStart:
             return Calibration(1.0, np.zeros(targets.n_outputs), 0.0)
         log_prior = prepared.problem.take(prepared.train).log_prior()
         is_plain = isinstance(targets, ClassTargets) and not targets.is_weighted
+        share = _PRIOR_SHARE if is_plain else 0.0
         if valid is None:
-            share = _PRIOR_SHARE if is_plain else 0.0
             return Calibration(1.0, -share * log_prior, 0.0)
+        network, solution = held_out
         return calibrate(
-            *(scores, problem_of(valid, targets), log_prior),
+            kept * network.astype(np.float64) + (1 - kept) * solution,
+            *(problem_of(valid, targets), log_prior),
             shifts=not targets.is_weighted,
-            prior_share=_PRIOR_SHARE if is_plain else 0.0,
+            prior_share=share,
             n_pseudo=_WORTH if is_plain else 1.0,
         )

@@ -213,9 +213,17 @@ class Values:
         """The number of targets."""
         return self.y.shape[1]
 
+    def take(self, rows: np.ndarray) -> Values:
+        """The problem of some texts."""
+        return replace(self, y=self.y[rows], weight=self.weight[rows])
+
     def strata(self) -> None:
         """None: texts have no classes."""
         return
+
+    def learnable_from(self, others: Values) -> np.ndarray:
+        """All texts."""
+        return np.ones(len(self.y), bool)
 
 
 def _only(weight: np.ndarray, rows: np.ndarray) -> np.ndarray:

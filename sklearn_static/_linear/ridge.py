@@ -8,6 +8,7 @@ then takes a few products with it.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve, eigh
@@ -16,7 +17,7 @@ from sklearn.linear_model import Ridge
 
 from .folds import Split
 from .losses import Values
-from .solver import FACTORS, Features, Solution
+from .solver import FACTORS, OUT_OF_FOLD, Features, Solution
 from .threads import one_blas_thread
 
 __all__ = ["solve_ridge"]
@@ -73,9 +74,21 @@ def solve_ridge(
         callback(n_done, n_steps)
     dense, sparse, intercept = _fitted(features, problem, train, *chosen)
     callback(n_steps, n_steps)
-    out_of_fold = None
+    out_of_fold, models = None, []
     if fold is not None:
-        out_of_fold = _out_of_fold(features, problem, train, fold, chosen)
+        model = partial(_fitted, features, problem, factor=chosen[0], alpha=chosen[1])
+        held_out_together = fold % OUT_OF_FOLD
+        if fold.any():
+            models = [
+                model(train[held_out_together != i])
+                for i in range(int(held_out_together.max()) + 1)
+            ]
+        out_of_fold = np.zeros((len(train), problem.n_outputs), np.float32)
+        for i, (_, sparse, _) in enumerate(models):
+            rows = np.flatnonzero(held_out_together == i)
+            out_of_fold[rows] = features.sparse[train[rows]] @ sparse
+        if fold.max(initial=0) >= OUT_OF_FOLD:
+            models = [model(rows) for rows, _ in splits]
     return Solution(
         *(dense, sparse, intercept, 1),
         has_converged=True,
@@ -83,6 +96,7 @@ def solve_ridge(
         shift=np.zeros(problem.n_outputs),
         alpha=chosen[1],
         out_of_fold=out_of_fold,
+        of_splits=tuple((dense, bias) for dense, _, bias in models[: len(splits)]),
     )
 
 
@@ -208,23 +222,6 @@ def _fitted_by_steps(
         _float32(weights[n_dense:] * factor),
         _float32(intercept),
     )
-
-
-def _out_of_fold(
-    features: Features,
-    problem: Values,
-    train: np.ndarray,
-    fold: np.ndarray,
-    chosen: tuple[float, float],
-) -> np.ndarray:
-    """What sparse features add to the values of texts in models that held them out."""
-    out = np.zeros((len(train), problem.n_outputs), np.float32)
-    fold = fold % 5
-    for i in np.unique(fold) if fold.any() else ():
-        _, sparse, _ = _fitted(features, problem, train[fold != i], *chosen)
-        rows = np.flatnonzero(fold == i)
-        out[rows] = features.sparse[train[rows]] @ sparse
-    return out
 
 
 def _float32(values: np.ndarray) -> np.ndarray:

@@ -21,12 +21,12 @@ from .losses import Problem
 from .newton import Calibration, Linear, calibrate, fit_linear
 from .threads import Start, one_blas_thread, second_thread
 
-__all__ = ["FACTORS", "Features", "Solution", "solve"]
+__all__ = ["FACTORS", "OUT_OF_FOLD", "Features", "Solution", "solve"]
 
 # Of rows of length 1 beside rows of length 1; the first where nothing can be tried.
 FACTORS = (0.5, 1.0, 2.0, 4.0)
 # The most folds that scores out of fold come from.
-_OUT_OF_FOLD = 5
+OUT_OF_FOLD = 5
 # So many texts to train on are enough to choose a factor by.
 _SAMPLE = 16_000
 # The features of more texts than these are not copied to leave out some.
@@ -68,6 +68,8 @@ class Solution:
     out_of_fold : ndarray of shape (n_train, n_outputs), float32, or None
         What sparse features add to the score of each text that was trained on, by the
         uncalibrated model of a fold that held it out. None where nobody asked.
+    of_splits : tuple of pairs of ndarray
+        The dense weights and the intercept of each split's uncalibrated model.
     """
 
     dense: np.ndarray
@@ -79,6 +81,7 @@ class Solution:
     shift: np.ndarray
     alpha: float | None = None
     out_of_fold: np.ndarray | None = None
+    of_splits: tuple[tuple[np.ndarray, np.ndarray], ...] = ()
 
 
 @one_blas_thread()
@@ -165,7 +168,16 @@ def solve(
         temperature=calibration.factor,
         shift=calibration.shift,
         out_of_fold=out_of_fold,
+        of_splits=tuple(_of_dense(model, design, centre) for model in models),
     )
+
+
+def _of_dense(
+    model: Linear, design: Design, centre: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """The weights of dense features, and the intercept where these are not centred."""
+    dense, _ = design.weights(model.weights)
+    return _float32(dense), _float32(model.intercept - centre @ dense)
 
 
 def _sampled(split: Split, random_state: np.random.RandomState) -> Split:
@@ -217,8 +229,8 @@ def _out_of_fold(
     forgotten at a loose tolerance. Of very many folds, several are held out at once.
     """
     n_folds, known = int(fold.max(initial=0)) + 1, trial.models
-    if n_folds > _OUT_OF_FOLD:
-        fold, n_folds, known = fold % _OUT_OF_FOLD, _OUT_OF_FOLD, []
+    if n_folds > OUT_OF_FOLD:
+        fold, n_folds, known = fold % OUT_OF_FOLD, OUT_OF_FOLD, []
     out: np.ndarray = np.zeros((len(train), len(trial.calibration.shift)), np.float32)
     if n_folds < 2:
         return out

@@ -33,8 +33,8 @@ with _without_side_effects():
     from torch.nn import Module
 
     from .batches import BagDataset, compact
-    from .callbacks import SklearnCallbacks
-    from .fitting import FitResult, FitSettings, Start, fine_tune
+    from .callbacks import HeldOut, SklearnCallbacks
+    from .fitting import FitResult, FitSettings, FoldStart, Start, fine_tune
     from .freezing import freeze_module
     from .losses import criterion
     from .module import (
@@ -52,6 +52,8 @@ __all__ = [
     "BagDataset",
     "FitResult",
     "FitSettings",
+    "FoldStart",
+    "HeldOut",
     "Module",
     "SklearnCallbacks",
     "Start",

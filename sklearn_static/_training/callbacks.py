@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from copy import deepcopy
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from skorch.callbacks import Callback
+from skorch.callbacks import Callback, EarlyStopping
 from torch import nn
 from tqdm.auto import tqdm
 
@@ -18,10 +18,26 @@ from .._utils.arrays import LARGEST
 __all__ = [
     "BestEpoch",
     "EpochProgress",
+    "HeldOut",
     "SklearnCallbacks",
     "StopOnNonFinite",
     "StopTraining",
+    "ValidationScore",
 ]
+
+
+class HeldOut(NamedTuple):
+    """The scores of texts that were not trained on.
+
+    Attributes
+    ----------
+    network : ndarray of shape (n_texts, n_outputs), float32
+    solution : ndarray of shape (n_texts, n_outputs), float32, or None
+        Of the solution that the network started from, on the trained table.
+    """
+
+    network: np.ndarray
+    solution: np.ndarray | None
 
 
 class StopTraining(Exception):
@@ -60,82 +76,63 @@ def _diverged(net: Any, symptom: str) -> ValueError:
     )
 
 
-class BestEpoch(Callback):
-    """Remember the parameters of the best epoch, and stop when it is long past.
+class ValidationScore(Callback):
+    """Records ``valid_score``, a metric of the validation texts.
 
     Parameters
     ----------
-    monitor : str
-        The entry of the history to watch.
-    sign : {1, -1}
-        1 if greater is better.
-    score : callable, default=None
-        Fills the `monitor` entry from the outputs on the validation texts, an ndarray
-        of shape (n_texts, n_outputs). None if the entry is there anyway.
-    n_iter_no_change : int or None
-        Stop after this many epochs that did not better the best by more than `tol`.
-    tol : float
-    keep : bool
-        Whether to remember parameters; otherwise only to stop.
+    score : callable
+        From the outputs on them, an ndarray of shape (n_texts, n_outputs).
+    """
+
+    def __init__(self, score: Callable[[np.ndarray], float]) -> None:
+        self.score = score
+
+    def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
+        """Score the outputs of the epoch."""
+        outputs = net.valid_outputs_.cpu().numpy()
+        net.history.record("valid_score", float(self.score(outputs)))
+
+
+class BestEpoch(EarlyStopping):
+    """skorch's early stopping, which keeps the scores of held-out texts, too.
+
+    The epoch that is kept is the best, by however little. What has to be better by the
+    threshold is only what training goes on for.
+
+    Parameters
+    ----------
+    **settings
+        Those of :class:`skorch.callbacks.EarlyStopping`.
 
     Attributes
     ----------
-    epoch : int
-        The best epoch, counted from 1.
-    value : float
-        What was watched, in that epoch.
-    state : dict of str to Tensor
-        The module's parameters after it.
+    held_out_ : HeldOut or None
+        Of the best epoch.
     """
-
-    def __init__(
-        self,
-        monitor: str,
-        sign: int,
-        *,
-        score: Callable[[np.ndarray], float] | None,
-        n_iter_no_change: int | None,
-        tol: float,
-        keep: bool,
-    ) -> None:
-        self.monitor = monitor
-        self.sign = sign
-        self.score = score
-        self.n_iter_no_change = n_iter_no_change
-        self.tol = tol
-        self.keep = keep
 
     def on_train_begin(self, net: Any, **kwargs: Any) -> None:
         """Forget what an earlier run left."""
-        self.epoch, self.value = 0, math.nan
-        self.state: dict[str, torch.Tensor] | None = None
-        self._best = self._to_beat = -math.inf
-        self._misses = 0
+        self.held_out_: HeldOut | None = None
+        self._best = math.inf
+        super().on_train_begin(net, **kwargs)
 
     def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
         """Compare the epoch with the best so far."""
-        if self.score is not None:
-            value = float(self.score(net.valid_outputs_.cpu().numpy()))
-            net.history.record(self.monitor, value)
-        value = net.history[-1, self.monitor]
-        goodness = self.sign * value
-        if goodness > self._best:
-            self._best, self.epoch, self.value = goodness, len(net.history), value
-            if self.keep:
-                self._keep(net.module_.state_dict())
-        if goodness > self._to_beat + self.tol:
-            self._to_beat, self._misses = goodness, 0
-        else:
-            self._misses += 1
-        if self.n_iter_no_change is not None and self._misses >= self.n_iter_no_change:
-            raise StopTraining
+        sign = 1 if self.lower_is_better else -1
+        value = sign * net.history[-1, self.monitor]
+        is_best, self._best = value < self._best, min(value, self._best)
+        try:
+            super().on_epoch_end(net, **kwargs)
+        finally:
+            if is_best:
+                self._keep(net)
 
-    def _keep(self, state: dict[str, torch.Tensor]) -> None:
-        if self.state is None:
-            self.state = {name: tensor.clone() for name, tensor in state.items()}
-            return
-        for name, tensor in state.items():
-            self.state[name].copy_(tensor)
+    def _keep(self, net: Any) -> None:
+        self.best_epoch_ = len(net.history)
+        self.held_out_ = net.held_out()
+        if self.load_best:
+            self.best_model_weights_ = deepcopy(net.module_.state_dict())
 
 
 class EpochProgress(Callback):
@@ -169,7 +166,8 @@ class SklearnCallbacks(Callback):
     data : dict
         X, y and metadata of the fit.
     learned : callable
-        From a trained module to the attributes of the estimator that predict.
+        From a trained module and its :class:`HeldOut` scores to the attributes of the
+        estimator that predict.
     """
 
     def __init__(
@@ -177,7 +175,7 @@ class SklearnCallbacks(Callback):
         context: Any,
         estimator: Any,
         data: dict[str, Any],
-        learned: Callable[[nn.Module], dict[str, Any]],
+        learned: Callable[[nn.Module, HeldOut | None], dict[str, Any]],
     ) -> None:
         self.context = context
         self.estimator = estimator
@@ -195,7 +193,7 @@ class SklearnCallbacks(Callback):
             estimator=self.estimator,
             **self.data,
             reconstruction_attributes=lambda: self.learned(
-                deepcopy(net.module_).cpu().eval()
+                deepcopy(net.module_).cpu().eval(), net.held_out()
             ),
         ):
             raise StopTraining

@@ -3,25 +3,47 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from copy import deepcopy
+from dataclasses import dataclass, field, replace
 from threading import RLock
 from typing import Any
 
 import numpy as np
 import torch
-from skorch.callbacks import EpochTimer
+from skorch.callbacks import (
+    Checkpoint,
+    EarlyStopping,
+    EpochScoring,
+    EpochTimer,
+    LoadInitState,
+    PassthroughScoring,
+    PrintLog,
+    ProgressBar,
+    TrainEndCheckpoint,
+)
 from skorch.helper import predefined_split
 from torch import nn
 
 from .batches import BagDataset
-from .callbacks import BestEpoch, EpochProgress, StopOnNonFinite, StopTraining
+from .callbacks import (
+    BestEpoch,
+    EpochProgress,
+    HeldOut,
+    SklearnCallbacks,
+    StopOnNonFinite,
+    StopTraining,
+    ValidationScore,
+)
 from .forks import one_thread_in_forks
 from .module import StaticModule
-from .net import StaticNet
+from .net import Fold, StaticNet
 from .optimizer import AdamMoments, RowAdam
 
-__all__ = ["FitResult", "FitSettings", "Start", "fine_tune"]
+__all__ = ["FitResult", "FitSettings", "FoldStart", "Start", "fine_tune"]
+
+Linear = tuple[np.ndarray, np.ndarray]
+"""A weight, of shape (n_outputs, n_dimensions), and a bias."""
 
 # All threads of a process share torch's global generator, so they take turns with it.
 _GLOBAL_GENERATOR = RLock()
@@ -44,7 +66,8 @@ class FitSettings:
     Attributes
     ----------
     construct_module : callable
-        From a table, a Tensor of shape (n_rows, n_dimensions), to a StaticModule.
+        From a table, a Tensor of shape (n_rows, n_dimensions), and the solution to
+        start from, to a StaticModule.
     criterion : Module
         From scores and targets to the loss of each text, of shape (n_texts,).
     score : callable or None
@@ -60,7 +83,7 @@ class FitSettings:
         Of the head's start, the order of texts, and dropout.
     """
 
-    construct_module: Callable[[torch.Tensor], StaticModule]
+    construct_module: Callable[[torch.Tensor, Linear | None], StaticModule]
     criterion: nn.Module
     score: Callable[[np.ndarray], float] | None
     n_iter_no_change: int | None
@@ -84,6 +107,8 @@ class Start:
         The whole table; not changed.
     rows : ndarray of int64
         The rows of it that are trained, to which the datasets' ids refer.
+    linear : pair of ndarray or None
+        The solution that a linear part starts from.
     state : dict of str to ndarray
         Parameters beside the table to start from, by name; empty for fresh ones.
     moments : AdamMoments or None
@@ -92,8 +117,26 @@ class Start:
 
     table: np.ndarray
     rows: np.ndarray
+    linear: Linear | None
     state: dict[str, np.ndarray]
     moments: AdamMoments | None = None
+
+
+@dataclass(frozen=True)
+class FoldStart:
+    """Where the network of a fold starts, and what it holds out.
+
+    Attributes
+    ----------
+    linear : pair of ndarray
+        The solution of the texts to train on.
+    train, valid : ndarray of int64
+        The numbers of the texts to train on, and of those that are held out.
+    """
+
+    linear: Linear
+    train: np.ndarray
+    valid: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -112,6 +155,8 @@ class FitResult:
         Whether training ended before its last epoch.
     moments : AdamMoments or None
         None if the start had none.
+    held_out : HeldOut or None
+        The scores of the validation texts in the best epoch. None without validation.
     """
 
     module: StaticModule
@@ -119,19 +164,22 @@ class FitResult:
     best_epoch: int
     stopped_early: bool
     moments: AdamMoments | None
+    held_out: HeldOut | None
 
 
 @one_thread_in_forks()
 def fine_tune(
     start: Start,
     train: BagDataset,
-    valid: BagDataset | None,
+    valid: BagDataset | None = None,
+    *,
     settings: FitSettings,
+    folds: Sequence[FoldStart] = (),
 ) -> FitResult:
     """Train a table and a head.
 
-    With `valid`, the parameters of the best epoch are returned; without, those of the
-    last, and training stops once the training loss no longer falls.
+    With validation, the parameters of the best epoch are returned; without, those of
+    the last, and training stops once the training loss no longer falls.
 
     torch's global generator is used, for heads and dropout draw from it, but seeded for
     the time being and then set back to what it was. Runs in other threads wait for it.
@@ -139,8 +187,15 @@ def fine_tune(
     Parameters
     ----------
     start : Start
-    train, valid : BagDataset
+    train : BagDataset
+    valid : BagDataset, default=None
+        Texts that are watched and not trained on.
     settings : FitSettings
+    folds : sequence of FoldStart, default=()
+        In place of `valid`: parts of `train`, each of which is held out from a network
+        of its own. These train in step with that of all texts, whose best epoch is the
+        one in which they do best. Copies of the callbacks that may change how a network
+        trains go to them, too.
 
     Returns
     -------
@@ -148,13 +203,18 @@ def fine_tune(
     """
     devices = _cuda_devices(settings.device)
     with _GLOBAL_GENERATOR, torch.random.fork_rng(devices=devices):
-        torch.manual_seed(settings.seed)
-        module = settings.construct_module(torch.from_numpy(start.table[start.rows]))
-        state = {name: torch.tensor(value) for name, value in start.state.items()}
-        module.load_state_dict(state, strict=False)
-        best = _best_epoch(settings, valid is not None)
-        net = _net(module, best, valid, settings)
-        net.initialize()
+        nets = []
+        for fold in folds:
+            net = _initialised(replace(start, linear=fold.linear), settings)
+            parts = [
+                train.reordered(torch.from_numpy(rows))
+                for rows in (fold.train, fold.valid)
+            ]
+            nets.append(Fold(net, *parts))
+        if folds:
+            held_out = np.concatenate([fold.valid for fold in folds])
+            valid = train.reordered(torch.from_numpy(held_out))
+        net = _initialised(start, settings, valid, nets)
         if start.moments is not None:
             start.moments.load(net.optimizer_, net.module_, start.rows)
         stopped_early = _run(net, train)
@@ -162,17 +222,52 @@ def fine_tune(
     if moments is not None:
         n_rows = len(start.table)
         moments = moments.after(net.optimizer_, net.module_, start.rows, n_rows)
-    trained = net.module_
-    if best.state is not None:
-        trained.load_state_dict(best.state)
+    best = next((c for _, c in net.callbacks_ if type(c) is BestEpoch), None)
     rows = [{k: v for k, v in row.items() if k != "batches"} for row in net.history]
     return FitResult(
-        module=trained.cpu().eval(),
+        module=net.module_.cpu().eval(),
         history=rows,
-        best_epoch=len(rows) if best.state is None else best.epoch,
+        best_epoch=len(rows) if best is None or valid is None else best.best_epoch_,
         stopped_early=stopped_early,
         moments=moments,
+        held_out=None if best is None else best.held_out_,
     )
+
+
+def _initialised(
+    start: Start,
+    settings: FitSettings,
+    valid: BagDataset | None = None,
+    folds: Sequence[Fold] | None = None,
+) -> StaticNet:
+    """A net that is ready to train; without `folds`, that of a fold."""
+    torch.manual_seed(settings.seed)
+    table = torch.from_numpy(start.table[start.rows])
+    module = settings.construct_module(table, start.linear)
+    state = {name: torch.tensor(value) for name, value in start.state.items()}
+    module.load_state_dict(state, strict=False)
+    if folds is None:
+        callbacks = [deepcopy(c) for c in settings.callbacks if not _only_watches(c)]
+    else:
+        callbacks = _callbacks(settings, valid is not None)
+    net = StaticNet(
+        module,
+        criterion=settings.criterion,
+        optimizer=RowAdam,
+        lr=settings.lr,
+        max_epochs=settings.max_epochs,
+        batch_size=settings.batch_size,
+        train_split=None if valid is None else predefined_split(valid),
+        callbacks=callbacks,
+        device=settings.device,
+        generator=torch.Generator().manual_seed(settings.seed),
+        folds=folds or (),
+        verbose=0,
+    )
+    net.initialize()
+    if folds is None:
+        net.notify("on_train_begin", X=None, y=None)
+    return net
 
 
 def _run(net: StaticNet, train: BagDataset) -> bool:
@@ -188,44 +283,48 @@ def _run(net: StaticNet, train: BagDataset) -> bool:
         net.notify("on_train_end", X=train, y=None)
 
 
-def _net(
-    module: StaticModule,
-    best: BestEpoch,
-    valid: BagDataset | None,
-    settings: FitSettings,
-) -> StaticNet:
-    callbacks = [EpochTimer(), StopOnNonFinite(), best, *settings.callbacks]
+def _callbacks(settings: FitSettings, has_validation: bool) -> list[Any]:
+    """Those of every net and, after them, the user's."""
+    callbacks: list[Any] = [EpochTimer(), StopOnNonFinite()]
+    monitor, lower_is_better = "train_loss", True
+    if has_validation and settings.score is not None:
+        monitor, lower_is_better = "valid_score", False
+        callbacks.append(ValidationScore(settings.score))
+    elif has_validation:
+        monitor = "valid_loss"
+    if settings.n_iter_no_change is not None:
+        callbacks.append(
+            BestEpoch(
+                monitor,
+                patience=settings.n_iter_no_change,
+                threshold=settings.tol,
+                threshold_mode="abs",
+                lower_is_better=lower_is_better,
+                load_best=has_validation,
+            )
+        )
+    callbacks += settings.callbacks
     if settings.verbose:
         callbacks.append(EpochProgress())
-    return StaticNet(
-        module,
-        criterion=settings.criterion,
-        optimizer=RowAdam,
-        lr=settings.lr,
-        max_epochs=settings.max_epochs,
-        batch_size=settings.batch_size,
-        train_split=None if valid is None else predefined_split(valid),
-        callbacks=callbacks,
-        device=settings.device,
-        generator=torch.Generator().manual_seed(settings.seed),
-        verbose=0,
-    )
+    return callbacks
 
 
-def _best_epoch(settings: FitSettings, has_validation: bool) -> BestEpoch:
-    monitor, sign, score = "train_loss", -1, None
-    if has_validation and settings.score is None:
-        monitor = "valid_loss"
-    elif has_validation:
-        monitor, sign, score = "valid_score", 1, settings.score
-    return BestEpoch(
-        monitor,
-        sign,
-        score=score,
-        n_iter_no_change=settings.n_iter_no_change,
-        tol=settings.tol,
-        keep=has_validation,
-    )
+# What skorch's own callbacks of these kinds do concerns the net that is returned.
+_WATCHING = (
+    Checkpoint,
+    EarlyStopping,
+    EpochScoring,
+    LoadInitState,
+    PassthroughScoring,
+    PrintLog,
+    ProgressBar,
+    SklearnCallbacks,
+    TrainEndCheckpoint,
+)
+
+
+def _only_watches(callback: Any) -> bool:
+    return isinstance(callback, _WATCHING)
 
 
 def _cuda_devices(device: str) -> list[int]:

@@ -61,22 +61,33 @@ class StaticModule(nn.Module):
         self.encode: Callable[..., torch.Tensor] = mean_embedding
 
     def add_linear(
-        self, n_outputs: int, start: tuple[np.ndarray, np.ndarray] | None = None
+        self,
+        n_outputs: int,
+        solution: tuple[np.ndarray, np.ndarray] | None = None,
+        share: float = 1.0,
     ) -> None:
         """Put a linear part beside the head, whose scores add to the head's.
 
         Parameters
         ----------
         n_outputs : int
-        start : pair of ndarray, default=None
-            The weight, of shape (n_outputs, n_dimensions), and the bias to start from.
-            None leaves them to a state that is loaded.
+        solution : pair of ndarray, default=None
+            A weight, of shape (n_outputs, n_dimensions), and a bias. None leaves the
+            part to a state that is loaded.
+        share : float, default=1.0
+            The share of `solution` that the part starts from, and that the word scores
+            beside it are of the solution's.
         """
         self.linear = nn.Linear(self.table.shape[1], n_outputs)
         self.register_buffer("head_scale", torch.ones(()))
-        if start is not None:
-            weight, bias = map(torch.tensor, start)
-            self.linear.load_state_dict({"weight": weight, "bias": bias})
+        if solution is None:
+            return
+        weight, bias = map(torch.tensor, solution)
+        self.linear.load_state_dict({"weight": weight * share, "bias": bias * share})
+        # They move with the module to its device, but are no part of what is learned.
+        self.register_buffer("solved_weight", weight, persistent=False)
+        self.register_buffer("solved_bias", bias, persistent=False)
+        self.solved_share = share
 
     def forward(
         self,
@@ -97,26 +108,39 @@ class StaticModule(nn.Module):
             scores = self.linear(embeddings) + self.head_scale * scores
         return scores if word_scores is None else scores + word_scores
 
+    def solved(
+        self,
+        ids: torch.Tensor,
+        offsets: torch.Tensor,
+        share: torch.Tensor,
+        word_scores: torch.Tensor | None = None,
+    ) -> torch.Tensor:
+        """The scores that the whole solution has on the table as it is now.
+
+        As :meth:`forward`, of a module whose linear part started from a solution.
+        """
+        embeddings = self.encode(self, ids, offsets, share)
+        scores = functional.linear(embeddings, self.solved_weight, self.solved_bias)
+        return (
+            scores if word_scores is None else scores + word_scores / self.solved_share
+        )
+
 
 @torch.no_grad()
-def mix(
-    module: StaticModule, weight: np.ndarray, bias: np.ndarray, share: float
-) -> None:
-    """Make `module` the weighted mean of itself and an affine map on the same table.
+def mix(module: StaticModule, kept: float) -> None:
+    """Make `module` the mean of itself and the solution that it started from.
 
     Parameters
     ----------
     module : StaticModule
-        With a linear part.
-    weight : ndarray of shape (n_outputs, n_dimensions), float32
-    bias : ndarray of shape (n_outputs,), float32
-    share : float
+        Whose linear part started from a solution.
+    kept : float
         The weight of the module itself, from 0 to 1.
     """
     assert module.linear is not None
-    module.linear.weight.lerp_(torch.from_numpy(weight), 1 - share)
-    module.linear.bias.lerp_(torch.from_numpy(bias), 1 - share)
-    module.head_scale.mul_(share)
+    module.linear.weight.lerp_(module.solved_weight, 1 - kept)
+    module.linear.bias.lerp_(module.solved_bias, 1 - kept)
+    module.head_scale.mul_(kept)
 
 
 @torch.no_grad()

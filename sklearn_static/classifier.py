@@ -222,6 +222,7 @@ class StaticClassifier(Classifying, FineTuned):
         y: Any,
         sample_weight: Any = None,
         *,
+        groups: Any = None,
         X_val: Any = None,
         y_val: Any = None,
         sample_weight_val: Any = None,
@@ -238,6 +239,9 @@ class StaticClassifier(Classifying, FineTuned):
         sample_weight : array-like of shape (n_texts,), default=None
             The weight of each text, none negative. Texts of weight zero are as if they
             were not there.
+        groups : array-like of shape (n_texts,), default=None
+            The group of each text, such as its author. Texts of one group are held out
+            together. Equal texts always are.
         X_val, y_val, sample_weight_val : default=None
             Texts, labels and weights for early stopping to watch and to calibrate on,
             instead of a split of X.
@@ -260,7 +264,7 @@ class StaticClassifier(Classifying, FineTuned):
             If training stops at `max_epochs`.
         """
         data, validation = (X, y, sample_weight), (X_val, y_val, sample_weight_val)
-        fitted: StaticClassifier = self._fit(data, validation)
+        fitted: StaticClassifier = self._fit(data, validation, groups)
         return fitted
 
     @fit_context

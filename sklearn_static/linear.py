@@ -153,6 +153,7 @@ class StaticLinearClassifier(Classifying, LinearBase):
         y: Any,
         sample_weight: Any = None,
         *,
+        groups: Any = None,
         X_val: Any = None,
         y_val: Any = None,
         sample_weight_val: Any = None,
@@ -169,6 +170,9 @@ class StaticLinearClassifier(Classifying, LinearBase):
         sample_weight : array-like of shape (n_texts,), default=None
             The weight of each text, none negative. Texts of weight zero are as if they
             were not there.
+        groups : array-like of shape (n_texts,), default=None
+            The group of each text, such as its author. Texts of one group are held out
+            together. Equal texts always are.
         X_val, y_val, sample_weight_val : default=None
             Texts, labels and weights to calibrate on, instead of folds of X.
 
@@ -188,7 +192,7 @@ class StaticLinearClassifier(Classifying, LinearBase):
             If the solver stops at `max_iter`.
         """
         data, validation = (X, y, sample_weight), (X_val, y_val, sample_weight_val)
-        fitted: StaticLinearClassifier = self._fit_linear(data, validation)
+        fitted: StaticLinearClassifier = self._fit_linear(data, validation, groups)
         return fitted
 
     def _solve(
@@ -305,6 +309,7 @@ class StaticLinearRegressor(Regressing, LinearBase):
         y: Any,
         sample_weight: Any = None,
         *,
+        groups: Any = None,
         X_val: Any = None,
         y_val: Any = None,
         sample_weight_val: Any = None,
@@ -320,6 +325,9 @@ class StaticLinearRegressor(Regressing, LinearBase):
         sample_weight : array-like of shape (n_texts,), default=None
             The weight of each text, none negative. Texts of weight zero are as if they
             were not there.
+        groups : array-like of shape (n_texts,), default=None
+            The group of each text, such as its author. Texts of one group are held out
+            together. Equal texts always are.
         X_val, y_val, sample_weight_val : default=None
             Texts, values and weights to choose the penalty on, instead of folds of X.
 
@@ -334,7 +342,7 @@ class StaticLinearRegressor(Regressing, LinearBase):
             If an argument or a constructor parameter is not as described.
         """
         data, validation = (X, y, sample_weight), (X_val, y_val, sample_weight_val)
-        fitted: StaticLinearRegressor = self._fit_linear(data, validation)
+        fitted: StaticLinearRegressor = self._fit_linear(data, validation, groups)
         return fitted
 
     def _solve(

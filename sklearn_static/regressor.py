@@ -182,6 +182,7 @@ class StaticRegressor(Regressing, FineTuned):
         y: Any,
         sample_weight: Any = None,
         *,
+        groups: Any = None,
         X_val: Any = None,
         y_val: Any = None,
         sample_weight_val: Any = None,
@@ -197,6 +198,9 @@ class StaticRegressor(Regressing, FineTuned):
         sample_weight : array-like of shape (n_texts,), default=None
             The weight of each text, none negative. Texts of weight zero are as if they
             were not there.
+        groups : array-like of shape (n_texts,), default=None
+            The group of each text, such as its author. Texts of one group are held out
+            together. Equal texts always are.
         X_val, y_val, sample_weight_val : default=None
             Texts, values and weights for early stopping to watch, instead of a split of
             X.
@@ -219,7 +223,7 @@ class StaticRegressor(Regressing, FineTuned):
             If training stops at `max_epochs`.
         """
         data, validation = (X, y, sample_weight), (X_val, y_val, sample_weight_val)
-        fitted: StaticRegressor = self._fit(data, validation)
+        fitted: StaticRegressor = self._fit(data, validation, groups)
         return fitted
 
     @fit_context

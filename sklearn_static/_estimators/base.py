@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 from sklearn.base import BaseEstimator, clone
-from sklearn.utils import check_consistent_length, check_random_state
+from sklearn.utils import check_consistent_length, check_random_state, column_or_1d
 from sklearn.utils.validation import check_is_fitted
 
 from .._lexical.weights import WordWeights
@@ -102,6 +102,7 @@ class StaticModelBase(VersionedPickleMixin, CallbackSupportMixin, BaseEstimator)
         known: Targets | None,
         *,
         reset: bool,
+        groups: Any = None,
     ) -> tuple[Examples, Any]:
         """The encoded examples that have weight, and what was learned from their y."""
         texts = self._check_texts(X, reset=reset)
@@ -110,15 +111,18 @@ class StaticModelBase(VersionedPickleMixin, CallbackSupportMixin, BaseEstimator)
                 f"{name.replace('y', 'X')} is empty, but one text or more was expected."
             )
         y = self._check_y(y)
-        check_consistent_length(texts, y)
+        groups = None if groups is None else column_or_1d(groups)
+        check_consistent_length(texts, y, groups)
         weights = check_weights(sample_weight, len(texts))
         if not weights.all():
             counts = np.flatnonzero(weights)
             texts, y = [texts[row] for row in counts], y[counts]
             weights = weights[counts]
+            groups = None if groups is None else groups[counts]
         targets = self._find_targets(y, weights) if known is None else known
         encoded = targets.encode(y, name)
-        return Examples(texts, encoded, targets.weigh(encoded, weights)), targets
+        weights = targets.weigh(encoded, weights)
+        return Examples(texts, encoded, weights, groups), targets
 
     def _given_validation(self, validation: Data, targets: Targets) -> Examples | None:
         """The examples in X_val, y_val and sample_weight_val, if any are there."""

@@ -91,12 +91,14 @@ class FineTuned(Hooks, StaticModelBase):
         "device": [str],
     }
 
-    def _fit(self, data: Data, validation: Data) -> Any:
+    def _fit(self, data: Data, validation: Data, groups: Any) -> Any:
         """Train until early stopping; the estimator changes only when all is done."""
         import_training()
         random_state = own_random_state(self.random_state)
         known = self._targets if self.warm_start and self._is_fitted() else None
-        examples, targets = self._examples(*data, "y", known, reset=known is None)
+        examples, targets = self._examples(
+            *data, "y", known, reset=known is None, groups=groups
+        )
         given = self._given_validation(validation, targets)
         train, valid = self._split(examples, given, known is not None, random_state)
         run = self._begin(train, targets, known is not None, random_state)
@@ -233,7 +235,11 @@ class FineTuned(Hooks, StaticModelBase):
             return examples, given
         if self._starts_from_solution() and not goes_on and not self._splits_itself():
             return examples, None
-        train, valid = self.train_test_split(examples.texts, examples.y, random_state)
+        data = examples.texts, examples.y, random_state
+        if examples.groups is None:
+            train, valid = self.train_test_split(*data)
+        else:
+            train, valid = self.train_test_split(*data, groups=examples.groups)
         return examples.take(train), examples.take(valid) if len(valid) else None
 
     def _train(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..embedding import StaticEmbedding
-from .split import equal_texts, split_rows
+from .split import groups_of, split_rows
 from .targets import Examples
 
 if TYPE_CHECKING:
@@ -168,7 +168,11 @@ class Hooks:
         return dataset
 
     def train_test_split(
-        self, texts: list[str], y: np.ndarray, random_state: np.random.RandomState
+        self,
+        texts: list[str],
+        y: np.ndarray,
+        random_state: np.random.RandomState,
+        groups: np.ndarray | None = None,
     ) -> tuple[np.ndarray, np.ndarray]:
         """Choose rows to train on, and rows for early stopping to watch.
 
@@ -181,6 +185,9 @@ class Hooks:
             stratified by class numbers, where there are enough rows. Equal texts stay
             together.
         random_state : RandomState
+        groups : ndarray of shape (n_texts,), default=None
+            Those of ``fit``, whose texts stay together. Not passed where ``fit`` was
+            given none.
 
         Returns
         -------
@@ -189,5 +196,5 @@ class Hooks:
             stopping.
         """
         classes = y if y.ndim == 1 else np.zeros(len(y), np.int64)
-        groups = equal_texts(texts)
-        return split_rows(classes, self.validation_fraction, random_state, groups)
+        together = groups_of(texts, groups)
+        return split_rows(classes, self.validation_fraction, random_state, together)

@@ -28,7 +28,7 @@ from .._linear import (
 from ..embedding import StaticEmbedding
 from ..explanation import word_weights_of
 from .base import Data, StaticModelBase
-from .split import equal_texts
+from .split import groups_of
 from .targets import ClassTargets, Examples, LabelTargets, RealTargets, Targets
 
 __all__ = [
@@ -139,7 +139,7 @@ class Prepared(NamedTuple):
         problem = problem_of(examples, targets)
         strata = problem.strata()
         of_train = None if strata is None else strata[:n_train]
-        groups = equal_texts(train.texts)
+        groups = groups_of(train.texts, train.groups)
         fold = fold_numbers(of_train, groups, random_state, n_folds)
         splits = splits_of(fold, _MOST_SPLITS)
         if held_out is not None:
@@ -234,9 +234,9 @@ def problem_of(examples: Examples, targets: Targets) -> Any:
 class LinearBase(StaticModelBase):
     """A linear model that is solved for: torch-free, and without an epoch."""
 
-    def _fit_linear(self, data: Data, validation: Data) -> Any:
+    def _fit_linear(self, data: Data, validation: Data, groups: Any) -> Any:
         """Solve for what predicts; the estimator changes only when all is done."""
-        examples, targets = self._examples(*data, "y", None, reset=True)
+        examples, targets = self._examples(*data, "y", None, reset=True, groups=groups)
         held_out = self._given_validation(validation, targets)
         task = self._begin_task(*data)
         learned, has_converged = self._solve(examples, held_out, targets)

@@ -6,22 +6,33 @@ from collections.abc import Sequence
 from numbers import Integral
 
 import numpy as np
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 from sklearn.model_selection import train_test_split
 
-__all__ = ["equal_texts", "split_rows"]
+__all__ = ["groups_of", "split_rows"]
 
 
-def equal_texts(texts: Sequence[str]) -> np.ndarray:
-    """The same number for texts that are equal but for case and white space.
+def groups_of(texts: Sequence[str], groups: np.ndarray | None = None) -> np.ndarray:
+    """The same number for texts that belong on one side of every split.
 
-    Such texts belong on one side of every split: a copy of a text that was trained on
-    is no text that was held out.
+    Those are texts that are equal but for case and white space, for a copy of a text
+    that was trained on is no text that was held out, and texts of one of the `groups`,
+    of shape (n_texts,), with whatever is equal to one of them.
     """
     numbers: dict[str, int] = {}
-    out = np.empty(len(texts), np.int64)
+    equal = np.empty(len(texts), np.int64)
     for i, text in enumerate(texts):
-        out[i] = numbers.setdefault(" ".join(text.lower().split()), len(numbers))
-    return out
+        equal[i] = numbers.setdefault(" ".join(text.lower().split()), len(numbers))
+    if groups is None:
+        return equal
+    # Texts and groups are the nodes of a graph, and each row is an edge.
+    _, group = np.unique(groups, return_inverse=True)
+    n_nodes = len(numbers) + group.max(initial=-1) + 1
+    ones = np.ones(len(texts), np.int8)
+    edges = coo_array((ones, (equal, group + len(numbers))), shape=(n_nodes, n_nodes))
+    part: np.ndarray = connected_components(edges, directed=False)[1]
+    return part[equal].astype(np.int64)
 
 
 def split_rows(

@@ -32,11 +32,14 @@ class Examples:
     y : ndarray of shape (n_texts,) or (n_texts, n_outputs)
         Class numbers (int64) or real values (float32).
     sample_weight : ndarray of shape (n_texts,), float64
+    groups : ndarray of shape (n_texts,) or None
+        Texts of one group are held out together.
     """
 
     texts: list[str]
     y: np.ndarray
     sample_weight: np.ndarray
+    groups: np.ndarray | None = None
 
     def and_then(self, others: Examples) -> Examples:
         """These examples, followed by `others`."""
@@ -49,7 +52,8 @@ class Examples:
     def take(self, rows: np.ndarray) -> Examples:
         """Only the examples whose numbers are `rows`."""
         texts = [self.texts[row] for row in rows]
-        return Examples(texts, self.y[rows], self.sample_weight[rows])
+        groups = None if self.groups is None else self.groups[rows]
+        return Examples(texts, self.y[rows], self.sample_weight[rows], groups)
 
 
 class Targets(Protocol):

@@ -65,7 +65,7 @@ def splits_of(fold: np.ndarray, n_splits: int | None = None) -> list[Split]:
     n_texts, n_folds = len(fold), int(fold.max(initial=0)) + 1
     if n_folds < 2:
         return []
-    n_needed = min(n_splits or n_folds, -(-_HELD_OUT * n_folds // n_texts))
+    n_needed = min(n_folds, n_splits or n_folds, -(-_HELD_OUT * n_folds // n_texts))
     return [
         (np.flatnonzero(fold != i), np.flatnonzero(fold == i)) for i in range(n_needed)
     ]

@@ -71,6 +71,15 @@ class StaticRegressor(Regressing, FineTuned):
         Whether ``fit`` goes on from what was learned before.
     handle_missing : {"error", "empty"}, default="error"
         What to do with None and NaN among texts: refuse them, or take each as empty.
+    optimizer : type of torch.optim.Optimizer, default=None
+        None is an Adam that moves only the rows of the table that a batch has. Others
+        get gradients of all rows that occur, which takes longer.
+    optimizer_params : dict, default=None
+        Arguments of the optimizer. ``set_params`` and searches know each as skorch
+        does: ``optimizer__weight_decay``.
+    criterion : torch.nn.Module, or a type of it, default=None
+        The loss that training minimises, such as
+        ``torch.nn.HuberLoss()``, applied to each text.
     callbacks : list of skorch callbacks, default=None
         Called on every batch and epoch of the :class:`skorch.NeuralNet` within.
     device : str, default="cpu"
@@ -90,7 +99,10 @@ class StaticRegressor(Regressing, FineTuned):
         The trained head, on embeddings and, after them, word scores.
     word_weights_ : WordWeights or None
         The words and pairs beside the network.
-    history_ : list of dict
+    net_ : skorch.NeuralNet
+        The net after training; its module's ``rows`` are those of the table that were
+        trained. No part of a pickle.
+    history_ : skorch.history.History
         For each epoch ``epoch``, ``train_loss``, ``dur`` in seconds and, with
         validation, ``valid_loss`` and with another `scoring` ``valid_score``. Losses
         are of standardised targets.
@@ -148,6 +160,9 @@ class StaticRegressor(Regressing, FineTuned):
         tol: float = 1e-4,
         warm_start: bool = False,
         handle_missing: HandleMissing = "error",
+        optimizer: Any = None,
+        optimizer_params: dict[str, Any] | None = None,
+        criterion: Any = None,
         callbacks: Any = None,
         device: str = "cpu",
         random_state: Any = None,
@@ -170,6 +185,9 @@ class StaticRegressor(Regressing, FineTuned):
         self.tol = tol
         self.warm_start = warm_start
         self.handle_missing = handle_missing
+        self.optimizer = optimizer
+        self.optimizer_params = optimizer_params
+        self.criterion = criterion
         self.callbacks = callbacks
         self.device = device
         self.random_state = random_state

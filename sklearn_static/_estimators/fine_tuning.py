@@ -30,6 +30,11 @@ if TYPE_CHECKING:
 __all__ = ["FineTuned"]
 
 
+_OPTIMIZER = "optimizer__"
+# What the table knows, and which rows of it are trained.
+_NOT_STATE = ("table", "rows")
+
+
 @dataclass(frozen=True)
 class _Run:
     """What a run of training goes on from, and how far it goes.
@@ -67,6 +72,8 @@ class _Run:
 class FineTuned(Hooks, StaticModelBase):
     """A table and a head that are fine-tuned together."""
 
+    optimizer_params: dict[str, Any] | None
+
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **StaticModelBase._parameter_constraints,
         "init": [StrOptions({"linear", "random"})],
@@ -87,9 +94,49 @@ class FineTuned(Hooks, StaticModelBase):
         ],
         "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
         "warm_start": ["boolean"],
+        "optimizer": [callable, None],
+        "optimizer_params": [dict, None],
+        "criterion": [callable, None],
         "callbacks": [list, tuple, None],
         "device": [str],
     }
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """The parameters, and with `deep` those of the optimizer by skorch's names.
+
+        Parameters
+        ----------
+        deep : bool, default=True
+
+        Returns
+        -------
+        params : dict of str to object
+        """
+        params: dict[str, Any] = super().get_params(deep)
+        if deep:
+            own = self.optimizer_params or {}
+            params |= {f"{_OPTIMIZER}{name}": value for name, value in own.items()}
+        return params
+
+    def set_params(self, **params: Any) -> Any:
+        """Set parameters; ``optimizer__weight_decay=0.1`` is one of the optimizer.
+
+        Parameters
+        ----------
+        **params : dict of str to object
+
+        Returns
+        -------
+        self : estimator
+        """
+        own = {
+            name: params.pop(name) for name in [*params] if name.startswith(_OPTIMIZER)
+        }
+        super().set_params(**params)
+        if own:
+            named = {name.removeprefix(_OPTIMIZER): own[name] for name in own}
+            self.optimizer_params = {**(self.optimizer_params or {}), **named}
+        return self
 
     def _fit(self, data: Data, validation: Data, groups: Any) -> Any:
         """Train until early stopping; the estimator changes only when all is done."""
@@ -146,7 +193,7 @@ class FineTuned(Hooks, StaticModelBase):
         moments = vars(self).get("_moments") or training.AdamMoments()
         run = replace(run, moments=moments)
         result, rows = self._train(run, examples, None, [], None)
-        history = self.history_ if fitted else []
+        history = self._history if fitted else []
         learned = self._outcome(run, result, rows, history)
         kept = ("validation_scores_", "best_validation_score_")
         watched = {name: vars(self).get(name) for name in kept}
@@ -289,7 +336,11 @@ class FineTuned(Hooks, StaticModelBase):
             )
         settings = training.FitSettings(
             construct_module=construct_module,
-            criterion=training.criterion(targets.loss, targets.pos_weight),
+            loss=targets.loss,
+            n_outputs=targets.n_outputs,
+            criterion=self._criterion(targets),
+            optimizer=self.optimizer or training.RowAdam,
+            optimizer_params=self.optimizer_params or {},
             score=score,
             n_iter_no_change=run.n_iter_no_change,
             tol=self.tol,
@@ -306,6 +357,18 @@ class FineTuned(Hooks, StaticModelBase):
         starts = [training.FoldStart(linear, *split) for linear, split in folds]
         result = training.fine_tune(begin, *datasets, settings=settings, folds=starts)
         return result, rows
+
+    def _criterion(self, targets: Targets) -> Any:
+        if self.criterion is not None and targets.pos_weight is not None:
+            raise ValueError(
+                "class_weight with many labels is part of the default loss, but "
+                "criterion is another one. Leave class_weight at None, and give your "
+                "criterion the weights, as torch's pos_weight."
+            )
+        made: Any = import_training().criterion(
+            targets.loss, targets.pos_weight, self.criterion
+        )
+        return made
 
     def _word_scores(self, run: _Run, part: Examples, is_train: bool) -> np.ndarray:
         """What words add to the scores of texts, of shape (n_texts, n_outputs).
@@ -359,12 +422,13 @@ class FineTuned(Hooks, StaticModelBase):
         state = result.module.state_dict()
         return {
             **self._learned(result.module, run, rows),
-            "history_": history,
+            "_history": history,
+            "net_": result.net,
             "n_iter_": len(history),
             "best_epoch_": len(history) - len(result.history) + result.best_epoch,
             "loss_curve_": [row["train_loss"] for row in history],
             "_targets": run.targets,
-            "_state": {k: v.numpy() for k, v in state.items() if k != "table"},
+            "_state": {k: v.numpy() for k, v in state.items() if k not in _NOT_STATE},
             "_moments": result.moments,
         }
 
@@ -433,6 +497,21 @@ class FineTuned(Hooks, StaticModelBase):
                 "with joblib."
             )
         return embedding, word_weights
+
+    @property
+    def history_(self) -> Any:
+        """A row for each epoch, in skorch's History, or a list where skorch is not."""
+        rows = self._history
+        try:
+            from skorch.history import History
+        except ImportError:
+            return rows
+        return History(rows)
+
+    def __getstate__(self) -> dict[str, Any]:
+        # The net is of torch, which what has been learned can do without.
+        state: dict[str, Any] = super().__getstate__()
+        return {name: value for name, value in state.items() if name != "net_"}
 
     def _is_fitted(self) -> bool:
         return hasattr(self, "head_")

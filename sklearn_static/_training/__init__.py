@@ -45,7 +45,7 @@ with _without_side_effects():
         mlp_head,
         rescale,
     )
-    from .optimizer import AdamMoments
+    from .optimizer import AdamMoments, RowAdam
 
 __all__ = [
     "AdamMoments",
@@ -55,6 +55,7 @@ __all__ = [
     "FoldStart",
     "HeldOut",
     "Module",
+    "RowAdam",
     "SklearnCallbacks",
     "Start",
     "StaticModule",

@@ -149,6 +149,9 @@ def compact(
 class BagBatches:
     """Iterate over a dataset in batches, which are slices of the shuffled whole.
 
+    A last batch of one text, which batch normalisation cannot train on, joins the one
+    before.
+
     Parameters
     ----------
     dataset : BagDataset
@@ -169,7 +172,14 @@ class BagBatches:
 
     def __len__(self) -> int:
         """Number of batches in a pass."""
-        return -(-len(self.dataset) // self.batch_size)
+        return len(self._starts)
+
+    @property
+    def _starts(self) -> range:
+        """Where the batches begin."""
+        starts = range(0, len(self.dataset), self.batch_size)
+        has_one_left = len(self.dataset) % self.batch_size == 1
+        return starts[:-1] if has_one_left and len(starts) > 1 else starts
 
     def __iter__(self) -> Iterator[Batch]:
         """One pass."""
@@ -177,5 +187,6 @@ class BagBatches:
         if self.generator is not None:
             order = torch.randperm(len(dataset), generator=self.generator)
             dataset = dataset.reordered(order)
-        for start in range(0, len(dataset), self.batch_size):
-            yield dataset.batch(start, start + self.batch_size)
+        starts = self._starts
+        for start, stop in zip(starts, [*starts[1:], len(dataset)], strict=True):
+            yield dataset.batch(start, stop)

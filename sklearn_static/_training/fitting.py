@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
+from functools import partial
 from threading import RLock
 from typing import Any
 
@@ -23,6 +24,7 @@ from skorch.callbacks import (
     TrainEndCheckpoint,
 )
 from skorch.helper import predefined_split
+from skorch.utils import noop
 from torch import nn
 
 from .batches import BagDataset
@@ -37,7 +39,7 @@ from .callbacks import (
 )
 from .forks import one_thread_in_forks
 from .module import StaticModule
-from .net import Fold, StaticNet
+from .net import ClassifierNet, Fold, RegressorNet, StaticNet
 from .optimizer import AdamMoments, RowAdam
 
 __all__ = ["FitResult", "FitSettings", "FoldStart", "Start", "fine_tune"]
@@ -68,8 +70,15 @@ class FitSettings:
     construct_module : callable
         From a table, a Tensor of shape (n_rows, n_dimensions), and the solution to
         start from, to a StaticModule.
+    loss : {"cross_entropy", "binary_cross_entropy", "squared_error"}
+        What is predicted: classes, labels or values.
+    n_outputs : int
     criterion : Module
         From scores and targets to the loss of each text, of shape (n_texts,).
+    optimizer : callable
+        From parameters and ``lr`` to a torch optimizer.
+    optimizer_params : dict
+        Its other arguments.
     score : callable or None
         From the scores of the validation texts, an ndarray, to what early stopping
         watches, greater being better; None watches the validation loss.
@@ -84,7 +93,11 @@ class FitSettings:
     """
 
     construct_module: Callable[[torch.Tensor, Linear | None], StaticModule]
+    loss: str
+    n_outputs: int
     criterion: nn.Module
+    optimizer: Callable[..., torch.optim.Optimizer]
+    optimizer_params: dict[str, Any]
     score: Callable[[np.ndarray], float] | None
     n_iter_no_change: int | None
     tol: float
@@ -157,6 +170,8 @@ class FitResult:
         None if the start had none.
     held_out : HeldOut or None
         The scores of the validation texts in the best epoch. None without validation.
+    net : StaticNet
+        Of which the module is.
     """
 
     module: StaticModule
@@ -165,6 +180,7 @@ class FitResult:
     stopped_early: bool
     moments: AdamMoments | None
     held_out: HeldOut | None
+    net: StaticNet
 
 
 @one_thread_in_forks()
@@ -215,15 +231,17 @@ def fine_tune(
             held_out = np.concatenate([fold.valid for fold in folds])
             valid = train.reordered(torch.from_numpy(held_out))
         net = _initialised(start, settings, valid, nets)
-        if start.moments is not None:
+        if start.moments is not None and isinstance(net.optimizer_, RowAdam):
             start.moments.load(net.optimizer_, net.module_, start.rows)
         stopped_early = _run(net, train)
     moments = start.moments
-    if moments is not None:
+    if moments is not None and isinstance(net.optimizer_, RowAdam):
         n_rows = len(start.table)
         moments = moments.after(net.optimizer_, net.module_, start.rows, n_rows)
     best = next((c for _, c in net.callbacks_ if type(c) is BestEpoch), None)
     rows = [{k: v for k, v in row.items() if k != "batches"} for row in net.history]
+    # The net stays with the estimator, the folds have served.
+    net.folds = ()
     return FitResult(
         module=net.module_.cpu().eval(),
         history=rows,
@@ -231,6 +249,7 @@ def fine_tune(
         stopped_early=stopped_early,
         moments=moments,
         held_out=None if best is None else best.held_out_,
+        net=net,
     )
 
 
@@ -246,14 +265,15 @@ def _initialised(
     module = settings.construct_module(table, start.linear)
     state = {name: torch.tensor(value) for name, value in start.state.items()}
     module.load_state_dict(state, strict=False)
+    module.register_buffer("rows", torch.from_numpy(start.rows))
     if folds is None:
         callbacks = [deepcopy(c) for c in settings.callbacks if not _only_watches(c)]
     else:
         callbacks = _callbacks(settings, valid is not None)
-    net = StaticNet(
+    net = _net_class(settings)(
         module,
-        criterion=settings.criterion,
-        optimizer=RowAdam,
+        criterion=deepcopy(settings.criterion),
+        optimizer=settings.optimizer,
         lr=settings.lr,
         max_epochs=settings.max_epochs,
         batch_size=settings.batch_size,
@@ -262,12 +282,21 @@ def _initialised(
         device=settings.device,
         generator=torch.Generator().manual_seed(settings.seed),
         folds=folds or (),
-        verbose=0,
+        # For callbacks that print if the net does. It has nothing to say of its own.
+        verbose=int(folds is not None),
+        **{f"optimizer__{k}": v for k, v in settings.optimizer_params.items()},
     )
     net.initialize()
     if folds is None:
         net.notify("on_train_begin", X=None, y=None)
     return net
+
+
+def _net_class(settings: FitSettings) -> Callable[..., StaticNet]:
+    if settings.loss == "squared_error":
+        return RegressorNet
+    multilabel = settings.loss == "binary_cross_entropy"
+    return partial(ClassifierNet, n_outputs=settings.n_outputs, multilabel=multilabel)
 
 
 def _run(net: StaticNet, train: BagDataset) -> bool:
@@ -301,6 +330,7 @@ def _callbacks(settings: FitSettings, has_validation: bool) -> list[Any]:
                 threshold_mode="abs",
                 lower_is_better=lower_is_better,
                 load_best=has_validation,
+                sink=noop,
             )
         )
     callbacks += settings.callbacks

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
+from typing import Any
+
 import numpy as np
 import torch
 from torch import nn
@@ -38,7 +41,7 @@ class SquaredError(nn.Module):
         return (scores - y).square().mean(dim=1)
 
 
-def criterion(name: str, pos_weight: np.ndarray | None) -> nn.Module:
+def criterion(name: str, pos_weight: np.ndarray | None, own: Any = None) -> nn.Module:
     """Make a loss, whose output has shape (n_texts,).
 
     Parameters
@@ -46,7 +49,19 @@ def criterion(name: str, pos_weight: np.ndarray | None) -> nn.Module:
     name : {"cross_entropy", "binary_cross_entropy", "squared_error"}
     pos_weight : ndarray of shape (n_labels,), float32, or None
         For the binary cross-entropy, what the presence of each label weighs.
+    own : Module or type of it, default=None
+        Used instead, without a reduction over texts.
     """
+    if own is not None:
+        made = own() if isinstance(own, type) else deepcopy(own)
+        if not isinstance(made, nn.Module):
+            raise TypeError(
+                f"criterion is {own!r}, but a torch.nn.Module or a type of it was "
+                "expected."
+            )
+        if hasattr(made, "reduction"):
+            made.reduction = "none"
+        return made
     if name == "cross_entropy":
         return nn.CrossEntropyLoss(reduction="none")
     if name == "binary_cross_entropy":

@@ -43,6 +43,9 @@ class StaticModule(nn.Module):
     encode : callable
         From ``(module, ids, offsets, share)`` to embeddings; :func:`mean_embedding`
         unless replaced.
+    sparse_gradient : bool
+        Whether the table's gradient has only the rows of the batch. Most optimizers
+        need all of them.
     """
 
     def __init__(
@@ -59,6 +62,7 @@ class StaticModule(nn.Module):
         self.linear: nn.Linear | None = None
         self.normalize = normalize
         self.encode: Callable[..., torch.Tensor] = mean_embedding
+        self.sparse_gradient = True
 
     def add_linear(
         self,
@@ -157,8 +161,6 @@ def mean_embedding(
 ) -> torch.Tensor:
     """What :func:`sklearn_static._tokens.pooling.pool` gives, with gradients.
 
-    The table's gradient is sparse: it has the rows of the batch.
-
     Parameters
     ----------
     module : StaticModule
@@ -174,7 +176,9 @@ def mean_embedding(
     -------
     embeddings : Tensor of shape (n_texts, n_dimensions), float32
     """
-    mean: torch.Tensor = _BagSum.apply(ids, module.table, offsets, share)
+    mean: torch.Tensor = _BagSum.apply(
+        ids, module.table, offsets, share, module.sparse_gradient
+    )
     return functional.normalize(mean) if module.normalize else mean
 
 
@@ -191,8 +195,10 @@ class _BagSum(torch.autograd.Function):
         table: torch.Tensor,
         offsets: torch.Tensor,
         share: torch.Tensor,
+        sparse_gradient: bool,
     ) -> torch.Tensor:
         ctx.save_for_backward(ids, table, offsets, share)
+        ctx.sparse_gradient = sparse_gradient
         return _bag_sum(ids, table, offsets, share)
 
     @staticmethod
@@ -205,9 +211,11 @@ class _BagSum(torch.autograd.Function):
         of_table = of_share = None
         if ctx.needs_input_grad[1]:
             of_table = _transposed_bag_sum(ids, texts, gradient, share, table.shape)
+            if not ctx.sparse_gradient:
+                of_table = of_table.to_dense()
         if ctx.needs_input_grad[3]:
             of_share = (table[ids] * gradient[texts]).sum(dim=1)
-        return None, of_table, None, of_share
+        return None, of_table, None, of_share, None
 
 
 def _transposed_bag_sum(

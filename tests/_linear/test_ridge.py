@@ -47,11 +47,10 @@ def solved(features, problem, alphas, splits=None, fold=None):
     )
 
 
-@pytest.mark.parametrize("direct", [4000, 0], ids=["direct", "by steps"])
+@pytest.mark.parametrize("n_texts", [120, 5000], ids=["few texts", "many"])
 @pytest.mark.parametrize("n_outputs", [1, 3])
-def test_without_splits_it_is_scikit_learns_ridge(direct, n_outputs, monkeypatch):
-    monkeypatch.setattr(ridge, "_DIRECT", direct)
-    features, problem = toy(n_outputs=n_outputs)
+def test_without_splits_it_is_scikit_learns_ridge(n_texts, n_outputs):
+    features, problem = toy(n_texts, n_outputs)
     solution = solved(features, problem, [2.0], splits=[])
     factor = ridge.FACTORS[0]
     X = np.hstack([features.dense, factor * features.sparse.toarray()])
@@ -63,20 +62,21 @@ def test_without_splits_it_is_scikit_learns_ridge(direct, n_outputs, monkeypatch
     assert solution.alpha == 2.0
 
 
-def test_losses_are_those_of_models_without_the_part():
-    features, problem = toy(90)
-    parts = np.split(np.arange(90), [30, 50])
-    (loss,) = ridge._losses(features, problem, parts, 1.5, np.array([3.0]))
-    # By the definition; centred with all texts, which is what the block form leaves.
-    rows = np.arange(90)
-    products, y, _ = ridge._centred(features, problem, rows, 1.5)
-    expected = 0.0
-    for part in parts:
-        rest = np.setdiff1d(rows, part)
-        inner = products[np.ix_(rest, rest)] + 3.0 * np.eye(len(rest))
-        predicted = products[np.ix_(part, rest)] @ np.linalg.solve(inner, y[rest])
-        expected += ((y[part] - predicted) ** 2).sum()
-    assert loss == pytest.approx(expected, rel=1e-6)
+@pytest.mark.parametrize("noise", [0.5, 5.0, 20.0])
+def test_the_penalty_is_that_of_least_error_on_texts_held_out(noise):
+    features, problem = toy(90, noise=noise)
+    features = Features(features.dense, features.sparse[:, :0])
+    splits = splits_of(fold_numbers(None, np.arange(90), state()))
+    alphas = [0.1, 5.0, 250.0, 12_500.0]
+    errors = np.zeros(4)
+    for i, alpha in enumerate(alphas):
+        for train, held_out in splits:
+            model = Ridge(alpha)
+            model.fit(features.dense[train], problem.y[train], problem.weight[train])
+            error = (model.predict(features.dense[held_out]) - problem.y[held_out]) ** 2
+            errors[i] += problem.weight[held_out] @ error.sum(axis=1)
+    chosen = solved(features, problem, alphas, splits).alpha
+    assert chosen == alphas[errors.argmin()]
 
 
 @pytest.mark.parametrize(("noise", "expected"), [(0.01, 0.01), (30.0, 1000.0)])
@@ -85,13 +85,13 @@ def test_held_out_texts_choose_the_penalty(noise, expected):
     assert solved(features, problem, [0.01, 3.0, 1000.0]).alpha == expected
 
 
-def test_of_many_texts_a_sample_chooses(monkeypatch):
-    features, problem = toy(400, 1, noise=0.01)
-    monkeypatch.setattr(ridge, "_SAMPLE", 100)
-    sampled = solved(features, problem, [0.01, 3.0, 1000.0])
-    assert sampled.alpha == 0.01
-    again = solved(features, problem, [0.01, 3.0, 1000.0])
-    assert_array_equal(sampled.dense, again.dense)
+def test_of_many_texts_a_sample_chooses():
+    features, problem = toy(3000, 1, noise=0.01)
+    features = Features(features.dense, features.sparse[:, :0])
+    solution = solved(features, problem, [0.01, 3.0, 1e6])
+    again = solved(features, problem, [0.01, 3.0, 1e6])
+    assert solution.alpha == 0.01
+    assert_array_equal(solution.dense, again.dense)
 
 
 def test_scores_out_of_fold_are_of_models_that_did_not_see_the_text():

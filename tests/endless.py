@@ -9,14 +9,13 @@ import resource
 import sys
 
 from sklearn_static import StaticEmbedding
-from sklearn_static._tokens import tokenizer as _tokens
 
 N_WORDS = 1000
+LETTERS = "x" * 1000
 
 
-def main(budget: int, n_batches: int) -> None:
-    """Embed so many batches of words with memory for less."""
-    _tokens._MEMORY_BUDGET = budget
+def main(n_batches: int) -> None:
+    """Embed so many batches of words, of a megabyte each."""
     embedding = StaticEmbedding.from_pretrained("default")
     embed_batch(embedding, -1)
     before = peak()
@@ -26,7 +25,7 @@ def main(budget: int, n_batches: int) -> None:
 
 
 def embed_batch(embedding: StaticEmbedding, number: int) -> None:
-    words = [f"w{number}x{i}" for i in range(N_WORDS)]
+    words = [f"w{number}x{i}{LETTERS}" for i in range(N_WORDS)]
     embedding.encode([" ".join(words[i : i + 10]) for i in range(0, N_WORDS, 10)])
 
 

@@ -34,7 +34,6 @@ onnxruntime = pytest.importorskip("onnxruntime", reason="onnxruntime is not inst
 
 from onnx.reference import ReferenceEvaluator  # noqa: E402
 
-from sklearn_static._onnx import graph as graphs  # noqa: E402
 from sklearn_static._onnx.graph import Graph, whole  # noqa: E402
 from sklearn_static._onnx.words import _Buckets  # noqa: E402
 
@@ -435,22 +434,16 @@ def test_labels_that_json_lacks_are_refused(embedding, tmp_path):
         frozen_pipeline(embedding, classes).to_onnx(tmp_path / "model.onnx")
 
 
-def test_models_beyond_what_a_file_holds_are_refused(
-    word_piece, make_table, plain_texts, tmp_path, monkeypatch
-):
-    pipeline = voting(make_table(word_piece, n_dimensions=100), plain_texts, 100)
-    pipeline.to_onnx(tmp_path / "model.onnx")
-    size, rest = (tmp_path / "model.onnx").stat().st_size, 40_000
-    (layer,) = pipeline[-1].head.layers
-    parts = (
-        pipeline[0].embedding.vectors,
-        pipeline[0].word_weights.weights,
-        layer.weight,
-    )
-    assert min(part.nbytes for part in parts) > rest
-    monkeypatch.setattr(graphs, "_MOST_BYTES", size)
-    pipeline.to_onnx(tmp_path / "model.onnx")
-    monkeypatch.setattr(graphs, "_MOST_BYTES", size - rest)
-    with pytest.raises(ValueError, match=r"takes .* GB .* the method compress"):
-        pipeline.to_onnx(tmp_path / "again.onnx")
-    assert [path.name for path in tmp_path.iterdir()] == ["model.onnx"]
+def test_constants_beyond_what_a_file_holds_are_refused():
+    graph, array = Graph(n_bytes=1_999_000_000), np.zeros(200_000, np.float32)
+    graph("Identity", array)
+    assert graph.n_bytes == 1_999_800_000
+    with pytest.raises(ValueError, match=r"takes 2.0 GB .* the method compress"):
+        graph("Identity", array)
+
+
+def test_constants_in_loops_count():
+    graph, array = Graph(n_bytes=1_999_000_000), np.zeros(200_000, np.float32)
+    graph.loop("n_rounds", lambda inner, _: inner("Identity", array), 1)
+    with pytest.raises(ValueError, match="holds 2 GB at most"):
+        graph.loop("n_rounds", lambda inner, _: inner("Identity", array), 1)

@@ -17,7 +17,6 @@ from tokenizers import (
     processors,
 )
 
-from sklearn_static._tokens import tokenizer as _tokens
 from sklearn_static._tokens.bags import TokenBags
 from sklearn_static._tokens.tokenizer import (
     BagTokenizer,
@@ -325,24 +324,13 @@ def test_bags_do_not_depend_on_the_texts_beside_them(batch, data):
     assert_array_equal(again.lengths, together.lengths[order])
 
 
-def test_plain_path_may_take_several_batches(monkeypatch, odd_texts):
+def test_a_tokenizer_that_looks_across_spaces_takes_many_texts(odd_texts):
     tokenizer = with_parts(normalizers.BertNormalizer(), pre_tokenizers.Punctuation())
-    expected = BagTokenizer(tokenizer, 4)(odd_texts)
-    monkeypatch.setattr(_tokens, "_PLAIN_BATCH", 3)
-    assert_same_bags(BagTokenizer(tokenizer, 4)(odd_texts), expected)
-
-
-def test_full_memory_is_replaced_and_stays_exact(monkeypatch, plain_texts):
-    monkeypatch.setattr(_tokens, "_MEMORY_BUDGET", 5000)
-    bag_tokenizer = BagTokenizer(with_parts(None, BERT), None)
-    sizes = []
-    for _ in range(3):
-        for text in plain_texts:
-            expected = bag_tokenizer._plain([text])
-            assert_same_bags(bag_tokenizer._from_memory([text]), expected)
-            sizes.append(bag_tokenizer._memory.n_bytes)
-    assert 2500 < max(sizes) <= 5000
-    assert sizes.count(0) > 1
+    bag_tokenizer, n_times = BagTokenizer(tokenizer, 4), 300
+    expected = bag_tokenizer(odd_texts)
+    actual = bag_tokenizer(odd_texts * n_times)
+    assert_array_equal(actual.ids, np.tile(expected.ids, n_times))
+    assert_array_equal(actual.lengths, np.tile(expected.lengths, n_times))
 
 
 def test_memory_stays_exact_as_it_grows():
@@ -355,15 +343,13 @@ def test_memory_stays_exact_as_it_grows():
     assert len(bag_tokenizer._memory._rows) > 1024
 
 
-def test_large_batches_of_a_word_piece_tokenizer_go_through_arrays(monkeypatch):
+def test_large_batches_of_a_word_piece_tokenizer_are_tokenized_like_small_ones():
     bag_tokenizer = BagTokenizer(with_parts(normalizers.BertNormalizer(), BERT), 600)
-    batch = ["the new york café", "b" * 20, "", "in\tnew\n\nyork! "] * 6
+    batch, n_times = ["the new york café", "b" * 20, "", "in\tnew\n\nyork! "], 4000
     expected = bag_tokenizer(batch)
-    in_memory = bag_tokenizer._memory.n_bytes
-    monkeypatch.setattr(_tokens, "_MANY_CHARACTERS", 200)
-    fresh = BagTokenizer(bag_tokenizer.tokenizer, 600)
-    assert_same_bags(fresh(batch), expected)
-    assert 0 < fresh._memory.n_bytes < in_memory
+    actual = BagTokenizer(bag_tokenizer.tokenizer, 600)(batch * n_times)
+    assert_array_equal(actual.ids, np.tile(expected.ids, n_times))
+    assert_array_equal(actual.lengths, np.tile(expected.lengths, n_times))
 
 
 def test_memory_keeps_what_it_has_met(plain_texts):
@@ -374,13 +360,19 @@ def test_memory_keeps_what_it_has_met(plain_texts):
     assert bag_tokenizer._memory.n_bytes == n_bytes > 0
 
 
-@pytest.mark.parametrize("budget", [500, 50_000_000])
-def test_threads_share_a_memory(monkeypatch, budget):
-    monkeypatch.setattr(_tokens, "_MEMORY_BUDGET", budget)
+@pytest.mark.parametrize("n_letters", [1, 250_000])
+def test_threads_share_a_memory(n_letters):
+    """Also where words are so long that it is full in between, and replaced."""
     bag_tokenizer = BagTokenizer(with_parts(None, BERT), None)
     rng = np.random.default_rng(0)
     words = ["".join(rng.choice([*"abcdefgh"], 3)) for _ in range(400)]
-    batches = [[" ".join(rng.choice(words, 40)) for _ in range(20)] for _ in range(60)]
+    batches = [
+        [
+            *(" ".join(rng.choice(words, 40)) for _ in range(20)),
+            f"{i}" + "\U00020000" * n_letters,
+        ]
+        for i in range(70)
+    ]
     expected = [bag_tokenizer._plain(batch) for batch in batches]
     with ThreadPoolExecutor(8) as pool:
         for actual, plain in zip(

@@ -12,7 +12,6 @@ from tokenizers import AddedToken, Tokenizer, models, normalizers, pre_tokenizer
 
 from sklearn_static._tokens import hash_table as _packed_words
 from sklearn_static._tokens import tokenizer as _tokens
-from sklearn_static._tokens import word_piece as _word_piece
 from sklearn_static._tokens.bert import Bert, ChunkPieces
 from sklearn_static._tokens.tokenizer import tokenize
 from sklearn_static._tokens.word_piece import AsciiWordPiece
@@ -149,12 +148,16 @@ def test_tokens_as_long_as_two_integers_hold_and_longer():
     assert_same(tokenizer, ["a" * n for n in range(60)])
 
 
-def test_batches_are_those_of_the_whole(monkeypatch):
+@pytest.mark.parametrize("n_letters", [30, 700_000, 1_500_000])
+def test_long_texts_and_many_are_tokenized_like_short_ones(n_letters):
+    """Though a call takes them some at a time."""
     tokenizer = make(added=["[UNK]"])
-    texts = ["Ab abc1!", "", "caf\u00e9 ab", "a" * 30, "[UNK] ab", " "] * 7
-    for n_characters in (1, 10, 11, 100):
-        monkeypatch.setattr(_word_piece, "_BATCH_CHARACTERS", n_characters)
-        assert_same(tokenizer, texts)
+    texts = ["Ab abc1!", "", "caf\u00e9 ab", "ab " * (n_letters // 3), "[UNK] ab", " "]
+    arrays, library = AsciiWordPiece(bert(tokenizer)), partial(tokenize, tokenizer)
+    expected, n_times = library(texts), max(2, 1_000_000 // n_letters)
+    actual = arrays(texts * n_times, library)
+    assert_array_equal(actual.ids, np.tile(expected.ids, n_times))
+    assert_array_equal(actual.lengths, np.tile(expected.lengths, n_times))
 
 
 def left_to_others(tokenizer, texts):

@@ -11,12 +11,19 @@ from scipy.sparse import csr_matrix, issparse, vstack
 from scipy.special import expit, log_expit, log_softmax, softmax
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 
+from ._io.pipeline import HeadParts
 from ._layers.layers import Head
 from ._utils.parallel import slices
 from ._utils.pickling import VersionedPickleMixin
 from ._utils.validation import check_embeddings
 
-__all__ = ["StaticHeadClassifier", "StaticHeadRegressor", "of_texts"]
+__all__ = [
+    "FrozenHead",
+    "StaticHeadClassifier",
+    "StaticHeadRegressor",
+    "head_of",
+    "of_texts",
+]
 
 # The most texts whose embeddings are there at a time, and of them those whose hidden
 # layers are, which are wider.
@@ -66,6 +73,10 @@ class _FrozenHead(VersionedPickleMixin, BaseEstimator):
         if width is None:
             raise AttributeError("The layers of the head do not tell n_features_in_.")
         return width
+
+    def _parts(self) -> HeadParts:
+        """What files keep of it; the inverse of :func:`head_of`."""
+        return HeadParts(self.head, None, {})
 
     def _scores(self, X: Any) -> np.ndarray:
         X = check_embeddings(X)
@@ -139,6 +150,11 @@ class StaticHeadClassifier(ClassifierMixin, _FrozenHead):
     def classes_(self) -> np.ndarray:
         """The label of each output, of shape (n_classes,)."""
         return np.asarray(self.classes)
+
+    def _parts(self) -> HeadParts:
+        settings = self.get_params(deep=False)
+        del settings["head"], settings["classes"]
+        return HeadParts(self.head, self.classes_, settings)
 
     def decision_function(self, X: Any) -> np.ndarray:
         """The scores before softmax or, with many labels, the logistic function.
@@ -258,3 +274,13 @@ class StaticHeadRegressor(RegressorMixin, _FrozenHead):
         tags.target_tags.required = False
         tags.target_tags.multi_output = True
         return tags
+
+
+FrozenHead = StaticHeadClassifier | StaticHeadRegressor
+
+
+def head_of(parts: HeadParts) -> FrozenHead:
+    """The frozen head of these parts."""
+    if parts.classes is None:
+        return StaticHeadRegressor(parts.layers)
+    return StaticHeadClassifier(parts.layers, parts.classes, **parts.settings)

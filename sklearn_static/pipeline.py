@@ -20,7 +20,6 @@ from ._io.mixin import FolderMixin
 from ._io.pipeline import (
     HEAD_FILE,
     TRANSFORMER_SETTINGS,
-    FrozenHead,
     read_head,
     read_settings,
     stored_head,
@@ -32,7 +31,7 @@ from ._utils.pickling import VersionedPickleMixin
 from ._utils.ranking import Ranking
 from .embedding import StaticEmbedding
 from .explanation import Explanations, explained, top_tokens
-from .head import of_texts
+from .head import FrozenHead, head_of, of_texts
 from .transformer import StaticEmbeddingTransformer
 
 __all__ = ["StaticPipeline"]
@@ -145,7 +144,8 @@ class StaticPipeline(VersionedPickleMixin, FolderMixin, Pipeline):
         embedding = StaticEmbedding.from_pretrained(folder)
         has_config = persistence.has_file(folder, "config.json")
         config = persistence.read_config(folder) if has_config else {}
-        word_weights, head = read_head(folder, config, _rows_of(embedding))
+        word_weights, parts = read_head(folder, config, _rows_of(embedding))
+        head = head_of(parts)
         if word_weights is not None and hasattr(head, "classes_"):
             word_weights = word_weights.named(head.classes_)
         own = persistence.own_entries(config)
@@ -478,7 +478,7 @@ class StaticPipeline(VersionedPickleMixin, FolderMixin, Pipeline):
         embedding = transformer.embedding
         own = {k: getattr(transformer, k) for k in TRANSFORMER_SETTINGS}
         word_weights = transformer.word_weights
-        head_config, own_head, tensors = stored_head(head, word_weights)
+        head_config, own_head, tensors = stored_head(head._parts(), word_weights)
         config = {**embedding.config(), "head_config": head_config}
         classes = head_config["classes"]
         card = pipeline_card(

@@ -104,10 +104,30 @@ def test_utils_import_no_other_wing():
     assert wings_imported_by("_utils") <= {"exceptions", "_version"}
 
 
-@pytest.mark.parametrize("module", ["_io.compression", "_io.pipeline", "_io.table"])
-def test_file_formats_know_neither_embeddings_nor_pipelines(module):
-    imported = own_imports_of(f"{NAME}.{module}")
-    assert imported.isdisjoint({f"{NAME}.embedding", f"{NAME}.pipeline"})
+LEVELS = [
+    {"classifier", "regressor", "linear", "distillation", "displays", "nn"},
+    {"_estimators", "_training", "_distill"},
+    {"pipeline"},
+    {"explanation", "_onnx"},
+    {"transformer"},
+    {"embedding", "head"},
+    {"_io"},
+    {"_lexical", "_linear", "_layers"},
+    {"_tokens"},
+    {"_utils", "exceptions", "_version"},
+]
+"""As in docs/design.md, from the top to the bottom."""
+
+
+def test_every_module_is_on_a_level():
+    assert {wing_of(name) for name in MODULES} - {""} == set().union(*LEVELS)
+
+
+@pytest.mark.parametrize("number", range(len(LEVELS)))
+def test_imports_go_down(number):
+    above = set().union(*LEVELS[:number])
+    for wing in LEVELS[number]:
+        assert wings_imported_by(wing).isdisjoint(above), wing
 
 
 @pytest.mark.parametrize("name", MODULES)

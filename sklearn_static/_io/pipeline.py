@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -18,9 +18,9 @@ from .._layers.format import (
     mlp_tensors,
     of_mlp,
 )
+from .._layers.layers import Head
 from .._lexical.weights import WordWeights
 from ..exceptions import ModelFormatError
-from ..head import StaticHeadClassifier, StaticHeadRegressor
 from . import files as persistence
 from .files import LEGACY_HEAD
 from .legacy_head import read_legacy_head
@@ -28,7 +28,7 @@ from .legacy_head import read_legacy_head
 __all__ = [
     "HEAD_FILE",
     "TRANSFORMER_SETTINGS",
-    "FrozenHead",
+    "HeadParts",
     "read_head",
     "read_settings",
     "stored_head",
@@ -47,17 +47,32 @@ _SETTINGS: dict[str, tuple[Callable[[Any], bool], str]] = {
 }
 _OWN_HEAD = "sklearn_static"
 
-FrozenHead = StaticHeadClassifier | StaticHeadRegressor
+
+class HeadParts(NamedTuple):
+    """What a frozen head is made of.
+
+    Attributes
+    ----------
+    layers : Head
+    classes : ndarray of shape (n_classes,) or None
+        The label of each output, of a classifier.
+    settings : dict
+        A classifier's other parameters.
+    """
+
+    layers: Head
+    classes: np.ndarray | None
+    settings: dict[str, Any]
 
 
 def stored_head(
-    head: FrozenHead, word_weights: WordWeights | None
+    head: HeadParts, word_weights: WordWeights | None
 ) -> tuple[dict[str, Any], dict[str, Any], dict[str, np.ndarray]]:
     """A head as files have it.
 
     Parameters
     ----------
-    head : StaticHeadClassifier or StaticHeadRegressor
+    head : HeadParts
     word_weights : WordWeights or None
 
     Returns
@@ -75,15 +90,15 @@ def stored_head(
     """
     own: dict[str, Any] = {}
     classes, activation = None, "identity"
-    if isinstance(head, StaticHeadClassifier):
-        classes = _plain_labels(head.classes_)
-        activation = "sigmoid" if head.multilabel else "softmax"
-        own["classes_dtype"] = head.classes_.dtype.str
-        if head.multilabel:
-            own |= {k: getattr(head, k) for k in _MULTILABEL_SETTINGS}
-    linear = head.head.mlp_layers()
+    if head.classes is not None:
+        classes, activation = _plain_labels(head.classes), "softmax"
+        own["classes_dtype"] = head.classes.dtype.str
+        if head.settings["multilabel"]:
+            activation = "sigmoid"
+            own |= {k: head.settings[k] for k in _MULTILABEL_SETTINGS}
+    linear = head.layers.mlp_layers()
     if linear is None and word_weights is None:
-        linear = as_mlp(head.head)
+        linear = as_mlp(head.layers)
         if linear is not None:
             own["linear_units"] = linear[0].n_inputs
     if linear is not None and word_weights is None:
@@ -92,7 +107,7 @@ def stored_head(
         # model2vec knows no such head, nor word weights, and refuses an activation that
         # it does not know.
         own |= {"activation": activation}
-        own["layers"], tensors = describe_head(head.head)
+        own["layers"], tensors = describe_head(head.layers)
         n_layers, activation = 0, _OWN_HEAD
     if word_weights is not None:
         # The format of folders says "votes" for word weights, here and in the tensors.
@@ -125,7 +140,7 @@ def _beside(rows: Rows, word_weights: WordWeights | None) -> Rows:
 
 def read_head(
     folder: Path, config: dict[str, Any], embeddings: Rows
-) -> tuple[WordWeights | None, FrozenHead]:
+) -> tuple[WordWeights | None, HeadParts]:
     """What :func:`stored_head` was given, or a head that model2vec wrote.
 
     Parameters
@@ -159,7 +174,7 @@ def read_head(
             f"{source} does not fit {folder / 'config.json'}: {error}"
         ) from error
     if activation == "identity":
-        return word_weights, StaticHeadRegressor(head)
+        return word_weights, HeadParts(head, None, {})
     if activation not in ("softmax", "sigmoid"):
         raise ModelFormatError(
             f"{path} has the head activation {activation!r}, but 'softmax', 'sigmoid' "
@@ -172,10 +187,8 @@ def read_head(
             "outputs."
         )
     settings = read_settings(path, own, _MULTILABEL_SETTINGS)
-    multilabel = activation == "sigmoid"
-    return word_weights, StaticHeadClassifier(
-        head, classes, multilabel=multilabel, **settings
-    )
+    settings["multilabel"] = activation == "sigmoid"
+    return word_weights, HeadParts(head, classes, settings)
 
 
 def _read_word_weights(

@@ -8,9 +8,9 @@ from tempfile import TemporaryDirectory
 from types import ModuleType
 
 from .._io.files import write_folder
-from .._io.pipeline import FrozenHead
 from .._lexical.weights import WordWeights
 from ..embedding import StaticEmbedding
+from ..head import FrozenHead
 
 __all__ = ["write_onnx"]
 

@@ -8,11 +8,11 @@ from functools import partial
 import numpy as np
 from onnx import TensorProto, helper
 
-from .._io.pipeline import FrozenHead, stored_head
+from .._io.pipeline import stored_head
 from .._lexical.weights import WordWeights
 from .._version import __version__
 from ..embedding import StaticEmbedding
-from ..head import StaticHeadClassifier
+from ..head import FrozenHead, StaticHeadClassifier
 from .graph import Bags, Graph, first, kept, lengths, some, summed, whole
 from .words import scores_of_words
 
@@ -64,7 +64,7 @@ def _metadata(
     TypeError
         If JSON lacks a label, or the head has a layer that needs torch.
     """
-    head_config, own, _ = stored_head(head, word_weights)
+    head_config, own, _ = stored_head(head._parts(), word_weights)
     entries = {
         "classes": head_config["classes"],
         "threshold": own.get("threshold"),

@@ -11,9 +11,7 @@ import numpy as np
 from ._estimators.checks import check_labels
 from ._estimators.classifying import Classifying
 from ._estimators.fine_tuning import FineTuned
-from ._estimators.linear import Prepared
 from ._estimators.targets import ClassTargets
-from ._linear import Solution, solve
 from ._utils.compat import fit_context
 from ._utils.validation import HandleMissing
 from .embedding import DEFAULT_MODEL, StaticEmbedding
@@ -349,14 +347,3 @@ class StaticClassifier(Classifying, FineTuned):
                 "that will ever come: partial_fit(X, y, classes=[...])."
             )
         return None
-
-    def _linear_solution(
-        self, prepared: Prepared, targets: Any, random_state: np.random.RandomState
-    ) -> Solution:
-        return solve(
-            *(prepared.features, prepared.problem, prepared.train, prepared.splits),
-            C=self.C,
-            shifts=not targets.is_weighted,
-            random_state=random_state,
-            fold=prepared.fold,
-        )

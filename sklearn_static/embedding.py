@@ -129,12 +129,17 @@ class StaticEmbedding(FolderMixin):
         metadata: Mapping[str, Any] | None = None,
         convention: Convention = "model2vec",
     ) -> None:
-        self._init(
-            StoredTable(
-                *(vectors, TokenizerSource(copied(tokenizer)), weights, mapping),
-                *(bool(normalize), max_length, further_entries(metadata), convention),
-            )
+        table = StoredTable(
+            vectors,
+            TokenizerSource(copied(tokenizer)),
+            weights=weights,
+            mapping=mapping,
+            normalize=bool(normalize),
+            max_length=max_length,
+            metadata=further_entries(metadata),
+            convention=convention,
         )
+        self._init(table)
 
     def _init(self, table: StoredTable, copy: bool = True) -> None:
         """Take over the tokenizer and, unless `copy`, the arrays."""
@@ -589,7 +594,10 @@ class StaticEmbedding(FolderMixin):
         *table, directions = compressed(
             self._token_vectors(),
             self.vectors.dtype.name if dtype is None else str(np.dtype(dtype)),
-            *(dimensions, typical, frequencies, min_df),
+            dimensions,
+            typical,
+            frequencies,
+            min_df,
         )
         vectors, weights, mapping = table
         smaller = type(self)(
@@ -669,8 +677,14 @@ class StaticEmbedding(FolderMixin):
 
     def _stored(self) -> StoredTable:
         return StoredTable(
-            *(self.vectors, self._bag_tokenizer.source, self.weights, self.mapping),
-            *(self.normalize, self.max_length, self._metadata, self.convention),
+            self.vectors,
+            self._bag_tokenizer.source,
+            weights=self.weights,
+            mapping=self.mapping,
+            normalize=self.normalize,
+            max_length=self.max_length,
+            metadata=self._metadata,
+            convention=self.convention,
         )
 
     def __copy__(self) -> StaticEmbedding:

@@ -244,7 +244,12 @@ def _explained(
                 for array in (contributions, baseline, scores)
             )
     return Explanation(
-        *(text, tokens, spans, outputs, contributions, baseline),
+        text,
+        tokens,
+        spans,
+        outputs,
+        contributions,
+        baseline,
         residual=scores - baseline - contributions.sum(axis=0),
     )
 
@@ -374,12 +379,15 @@ class _Found(Sequence[str]):
             pairs, seconds = _frequent(numbers, words.offsets, min_df)
             pairs, seconds = pairs[pairs >= 0], seconds[pairs >= 0]
         return cls(
-            *(embedding, texts, words, [names[i] for i in tokens.tolist()]),
-            TokenBags.from_rows(ids),
-            np.concatenate(
+            embedding,
+            texts,
+            words,
+            tokens=[names[i] for i in tokens.tolist()],
+            alone=TokenBags.from_rows(ids),
+            places=np.concatenate(
                 [np.stack([places] * 2, 1), np.stack([seconds - 1, seconds], 1)]
             ),
-            pairs,
+            pairs=pairs,
         )
 
     def __len__(self) -> int:

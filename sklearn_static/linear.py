@@ -7,21 +7,18 @@ from numbers import Integral, Real
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
-from ._estimators.base import own_random_state
 from ._estimators.classifying import Classifying
 from ._estimators.linear import (
     DEFAULT_ALPHAS,
     LinearBase,
     Prepared,
-    checked_alphas,
 )
 from ._estimators.regressing import Regressing
 from ._estimators.targets import Examples
-from ._linear import solve, solve_ridge
+from ._linear import Solution
 from ._utils.compat import Interval, fit_context
-from ._utils.progress import counter
 from ._utils.validation import HandleMissing
-from .embedding import DEFAULT_MODEL, StaticEmbedding, resolve_embedding
+from .embedding import DEFAULT_MODEL, StaticEmbedding
 
 __all__ = ["StaticLinearClassifier", "StaticLinearRegressor"]
 
@@ -195,29 +192,11 @@ class StaticLinearClassifier(Classifying, LinearBase):
         fitted: StaticLinearClassifier = self._fit_linear(data, validation, groups)
         return fitted
 
-    def _solve(
-        self, examples: Examples, held_out: Examples | None, targets: Any
-    ) -> tuple[dict[str, Any], bool]:
-        random_state = own_random_state(self.random_state)
-        embedding = resolve_embedding(self.model)
-        prepared = Prepared.of(
-            *(embedding, examples, held_out, targets),
-            lexical=self.lexical,
-            random_state=random_state,
-        )
-        with counter("fit", show=bool(self.verbose)) as callback:
-            solution = solve(
-                *(prepared.features, prepared.problem),
-                *(prepared.train, prepared.splits),
-                C=self.C,
-                shifts=not targets.is_weighted,
-                random_state=random_state,
-                tol=self.tol,
-                max_iter=self.max_iter,
-                callback=callback,
-            )
-        learned = self._learned(embedding, prepared, solution, targets)
-        return learned, solution.has_converged
+    def _linear_solution(
+        self, prepared: Prepared, targets: Any, random_state: Any, **options: Any
+    ) -> Solution:
+        options |= {"tol": self.tol, "max_iter": self.max_iter}
+        return super()._linear_solution(prepared, targets, random_state, **options)
 
 
 class StaticLinearRegressor(Regressing, LinearBase):
@@ -277,11 +256,7 @@ class StaticLinearRegressor(Regressing, LinearBase):
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        **{
-            name: kinds
-            for name, kinds in Regressing._parameter_constraints.items()
-            if name != "tol"
-        },
+        **Regressing._parameter_constraints,
         "alphas": ["array-like", Interval(Real, 0, None, closed="neither")],
     }
 
@@ -347,21 +322,6 @@ class StaticLinearRegressor(Regressing, LinearBase):
 
     def _solve(
         self, examples: Examples, held_out: Examples | None, targets: Any
-    ) -> tuple[dict[str, Any], bool]:
-        random_state = own_random_state(self.random_state)
-        embedding = resolve_embedding(self.model)
-        prepared = Prepared.of(
-            *(embedding, examples, held_out, targets),
-            lexical=self.lexical,
-            random_state=random_state,
-        )
-        with counter("fit", show=bool(self.verbose)) as callback:
-            solution = solve_ridge(
-                *(prepared.features, prepared.problem),
-                *(prepared.train, prepared.splits),
-                alphas=checked_alphas(self.alphas),
-                random_state=random_state,
-                callback=callback,
-            )
-        learned = self._learned(embedding, prepared, solution, targets)
-        return {**learned, "alpha_": solution.alpha}, solution.has_converged
+    ) -> tuple[dict[str, Any], Solution]:
+        learned, solution = super()._solve(examples, held_out, targets)
+        return {**learned, "alpha_": solution.alpha}, solution

@@ -7,12 +7,9 @@ from numbers import Real
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
-import numpy as np
-
 from ._estimators.fine_tuning import FineTuned
-from ._estimators.linear import DEFAULT_ALPHAS, Prepared, checked_alphas
+from ._estimators.linear import DEFAULT_ALPHAS
 from ._estimators.regressing import Regressing
-from ._linear import Solution, solve_ridge
 from ._utils.compat import Interval, fit_context
 from ._utils.validation import HandleMissing
 from .embedding import DEFAULT_MODEL, StaticEmbedding
@@ -137,6 +134,7 @@ class StaticRegressor(Regressing, FineTuned):
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **FineTuned._parameter_constraints,
         **Regressing._parameter_constraints,
+        "tol": [Interval(Real, 0, None, closed="left")],
         "alphas": ["array-like", Interval(Real, 0, None, closed="neither")],
     }
 
@@ -275,13 +273,3 @@ class StaticRegressor(Regressing, FineTuned):
         """
         fitted: StaticRegressor = self._partial_fit(X, y, sample_weight, None)
         return fitted
-
-    def _linear_solution(
-        self, prepared: Prepared, targets: Any, random_state: np.random.RandomState
-    ) -> Solution:
-        return solve_ridge(
-            *(prepared.features, prepared.problem, prepared.train, prepared.splits),
-            alphas=checked_alphas(self.alphas),
-            random_state=random_state,
-            fold=prepared.fold,
-        )

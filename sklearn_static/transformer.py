@@ -171,7 +171,9 @@ class StaticEmbeddingTransformer(
             If the model is a name or folder and has not been opened by ``fit``.
         """
         return features_of(
-            *(self.embedding, self.word_weights, self._check_texts(X, reset=False)),
+            self.embedding,
+            self.word_weights,
+            self._check_texts(X, reset=False),
             batch_size=self.batch_size,
             show_progress_bar=bool(self.verbose),
         )

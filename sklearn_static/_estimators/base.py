@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from numbers import Real
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -14,7 +13,7 @@ from sklearn.utils import check_consistent_length, check_random_state, column_or
 from sklearn.utils.validation import check_is_fitted
 
 from .._lexical.weights import WordWeights
-from .._utils.compat import CallbackSupportMixin, Interval, StrOptions
+from .._utils.compat import CallbackSupportMixin, StrOptions
 from .._utils.pickling import VersionedPickleMixin
 from .._utils.validation import (
     HandleMissing,
@@ -63,7 +62,6 @@ class StaticModelBase(VersionedPickleMixin, CallbackSupportMixin, BaseEstimator)
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "model": [str, Path, StaticEmbedding],
         "lexical": ["boolean"],
-        "tol": [Interval(Real, 0, None, closed="left")],
         "handle_missing": [StrOptions({"error", "empty"})],
         "random_state": ["random_state"],
         "verbose": ["verbose"],

@@ -10,12 +10,14 @@ import numpy as np
 from sklearn.base import ClassifierMixin
 
 from .._layers.layers import Head
+from .._linear import Solution, solve
 from .._utils.compat import Interval, StrOptions
 from .._utils.ranking import Ranking
 from ..explanation import top_tokens
 from ..head import StaticHeadClassifier
 from .base import StaticModelBase
 from .checks import check_labels
+from .linear import Prepared
 from .targets import ClassTargets, ClassWeight, LabelTargets
 
 __all__ = ["Classifying"]
@@ -24,12 +26,14 @@ __all__ = ["Classifying"]
 class Classifying(ClassifierMixin, StaticModelBase):
     """A classifier of one class a text, or of any number of labels."""
 
+    C: float
     class_weight: ClassWeight
     threshold: float
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **StaticModelBase._parameter_constraints,
         "C": [Interval(Real, 0, None, closed="neither")],
+        "tol": [Interval(Real, 0, None, closed="left")],
         "class_weight": [StrOptions({"balanced"}), dict, None],
         "threshold": [Interval(Real, 0, 1, closed="both")],
     }
@@ -179,6 +183,27 @@ class Classifying(ClassifierMixin, StaticModelBase):
             multilabel=isinstance(targets, LabelTargets),
             threshold=self.threshold,
             sparse_output=getattr(targets, "sparse", False),
+        )
+
+    def _linear_solution(
+        self,
+        prepared: Prepared,
+        targets: Any,
+        random_state: np.random.RandomState,
+        **options: Any,
+    ) -> Solution:
+        return solve(
+            prepared.features,
+            prepared.problem,
+            prepared.train,
+            prepared.splits,
+            C=self.C,
+            # Weights of classes say what a wrong answer costs, which taking the prior
+            # away would undo.
+            shifts=not targets.is_weighted,
+            random_state=random_state,
+            fold=prepared.fold,
+            **options,
         )
 
     def __sklearn_tags__(self) -> Any:

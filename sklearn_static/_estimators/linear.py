@@ -25,9 +25,10 @@ from .._linear import (
     fold_numbers,
     splits_of,
 )
-from ..embedding import StaticEmbedding
+from .._utils.progress import counter
+from ..embedding import StaticEmbedding, resolve_embedding
 from ..explanation import word_weights_of
-from .base import Data, StaticModelBase
+from .base import Data, StaticModelBase, own_random_state
 from .split import groups_of
 from .targets import ClassTargets, Examples, LabelTargets, RealTargets, Targets
 
@@ -93,8 +94,8 @@ class Prepared(NamedTuple):
         The numbers of the texts to train on.
     splits : list of Split
         What to choose and calibrate by.
-    fold : ndarray of shape (n_train,), int64
-        The fold of each text to train on.
+    fold : ndarray of shape (n_train,), int64, or None
+        The fold of each text to train on, if scores out of fold are wanted.
     lexical : _Lexical or None
         None without words.
     """
@@ -103,7 +104,7 @@ class Prepared(NamedTuple):
     problem: Any
     train: np.ndarray
     splits: list[Split]
-    fold: np.ndarray
+    fold: np.ndarray | None
     lexical: _Lexical | None
 
     @classmethod
@@ -149,10 +150,9 @@ class Prepared(NamedTuple):
         if lexical:
             most = _MAX_WEIGHTS // targets.n_outputs
             known = _Lexical.of(embedding.words(bags), n_train, most)
-        return cls(
-            Features(embedding.pool(bags), known.tfidf),
-            *(problem, rows[:n_train], splits, fold, known if lexical else None),
-        )
+        features = Features(embedding.pool(bags), known.tfidf)
+        words = known if lexical else None
+        return cls(features, problem, rows[:n_train], splits, fold, words)
 
 
 @dataclass(frozen=True)
@@ -239,10 +239,10 @@ class LinearBase(StaticModelBase):
         examples, targets = self._examples(*data, "y", None, reset=True, groups=groups)
         held_out = self._given_validation(validation, targets)
         task = self._begin_task(*data)
-        learned, has_converged = self._solve(examples, held_out, targets)
+        learned, solution = self._solve(examples, held_out, targets)
         self._end_task(task, lambda: learned)
         self._take_over(learned, data[0])
-        if not has_converged:
+        if not solution.has_converged:
             warnings.warn(
                 f"The solver stopped at max_iter={self.max_iter}, before the gradient "
                 f"fell below tol={self.tol}. Raise max_iter, or lower C.",
@@ -253,24 +253,34 @@ class LinearBase(StaticModelBase):
 
     def _solve(
         self, examples: Examples, held_out: Examples | None, targets: Any
-    ) -> tuple[dict[str, Any], bool]:
-        """The attributes that are learned, and whether the solver has converged."""
-        raise TypeError(f"{type(self).__name__} does not say how it is solved for.")
-
-    def _learned(
-        self,
-        embedding: StaticEmbedding,
-        prepared: Prepared,
-        solution: Solution,
-        targets: Any,
-    ) -> dict[str, Any]:
+    ) -> tuple[dict[str, Any], Solution]:
+        """The attributes that are learned, and the solution that they come from."""
+        random_state = own_random_state(self.random_state)
+        embedding = resolve_embedding(self.model)
+        prepared = Prepared.of(
+            embedding,
+            examples,
+            held_out,
+            targets,
+            lexical=self.lexical,
+            random_state=random_state,
+        )
+        with counter("fit", show=bool(self.verbose)) as callback:
+            solution = self._linear_solution(
+                # Nobody asks for scores out of fold, which take longer.
+                prepared._replace(fold=None),
+                targets,
+                random_state,
+                callback=callback,
+            )
         model = LinearModel.of(prepared, solution)
-        return {
+        learned = {
             "head_": self._freeze(model.head(), targets),
             "embedding_": embedding,
             "word_weights_": model.word_weights,
             "n_iter_": solution.n_iter,
         }
+        return learned, solution
 
     @property
     def _affine(self) -> Linear:

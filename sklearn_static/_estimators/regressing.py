@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from sklearn.base import RegressorMixin
 
 from .._layers.layers import Head
+from .._linear import Solution, solve_ridge
 from ..head import StaticHeadRegressor
 from .base import StaticModelBase
 from .checks import check_values
+from .linear import Prepared, checked_alphas
 from .targets import RealTargets
 
 __all__ = ["Regressing"]
@@ -18,6 +21,8 @@ __all__ = ["Regressing"]
 
 class Regressing(RegressorMixin, StaticModelBase):
     """A regressor of one or many values a text."""
+
+    alphas: float | Sequence[float]
 
     def predict(self, X: Any) -> np.ndarray:
         """The values of each text.
@@ -43,6 +48,24 @@ class Regressing(RegressorMixin, StaticModelBase):
     def _freeze(self, head: Head, targets: RealTargets) -> StaticHeadRegressor:
         scale, shift = targets.scaler.scale_, targets.scaler.mean_
         return StaticHeadRegressor(head.then_scaled(scale, shift))
+
+    def _linear_solution(
+        self,
+        prepared: Prepared,
+        targets: RealTargets,
+        random_state: np.random.RandomState,
+        **options: Any,
+    ) -> Solution:
+        return solve_ridge(
+            prepared.features,
+            prepared.problem,
+            prepared.train,
+            prepared.splits,
+            alphas=checked_alphas(self.alphas),
+            random_state=random_state,
+            fold=prepared.fold,
+            **options,
+        )
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

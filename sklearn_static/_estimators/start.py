@@ -148,7 +148,8 @@ class LinearStart:
         network, solution = held_out
         return calibrate(
             kept * network.astype(np.float64) + (1 - kept) * solution,
-            *(problem_of(valid, targets), log_prior),
+            problem_of(valid, targets),
+            log_prior,
             shifts=not targets.is_weighted,
             prior_share=share,
             n_pseudo=_WORTH if is_plain else 1.0,

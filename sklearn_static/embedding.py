@@ -373,7 +373,7 @@ class StaticEmbedding(FolderMixin):
         """
         each = TokenBags.alone(np.arange(self.n_tokens, dtype=np.int32))
         likeness, tokens = cosines(self.encode(texts), self.pool(each)), self.tokens
-        return [ranked(tokens, row, n_tokens) for row in likeness]
+        return [ranked(tokens.__getitem__, row, n_tokens) for row in likeness]
 
     def tokenize(self, texts: Any) -> TokenBags:
         """The known token ids of each text, after truncation.

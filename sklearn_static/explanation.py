@@ -15,16 +15,15 @@ References
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from html import escape
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.special import log_softmax
 
 from ._lexical.weights import WordWeights
-from ._lexical.words import Words
 from ._tokens.bags import TokenBags
 from ._utils.ranking import Ranking, ranked
 from .embedding import StaticEmbedding
@@ -303,8 +302,9 @@ def top_tokens(
     word_weights : WordWeights or None
     head : StaticHeadClassifier
     texts : list of str or None
-        Where tokens, words of several tokens and word pairs are looked for; None takes
-        the tokens of the whole vocabulary.
+        Where tokens, words of several tokens and word pairs are looked for. None takes
+        all tokens, and all pairs of words that are one token each: of other words, the
+        vocabulary has a hash and no name.
     n_tokens : int
         How many at most for each class.
     min_df : int
@@ -318,85 +318,96 @@ def top_tokens(
         since its words stand there themselves.
     """
     if texts is None:
-        names: Sequence[str] = embedding.tokens
-        bags = TokenBags.alone(np.arange(len(names), dtype=np.int32))
-        log_odds = _log_odds_of_bags(embedding, word_weights, head, bags)
+        found = _known(embedding, word_weights)
     else:
-        found = _Found.of(embedding, word_weights, texts, min_df)
-        names = found
-        log_odds = np.vstack(
-            [
-                _log_odds_of_bags(embedding, word_weights, head, found.alone),
-                _log_odds_of_pairs(embedding, word_weights, head, found.pairs),
-            ]
-        )
+        found = _InTexts(embedding, texts).frequent(word_weights, min_df)
+    log_odds = np.vstack(
+        [
+            _log_odds_of_bags(embedding, word_weights, head, found.alone),
+            _log_odds_of_pairs(embedding, word_weights, head, found.pairs),
+        ]
+    )
     return {
-        label: ranked(names, column, n_tokens)
+        label: ranked(found.name, column, n_tokens)
         for label, column in zip(head.classes_.tolist(), log_odds.T, strict=True)
     }
 
 
-@dataclass(frozen=True, eq=False)
-class _Found(Sequence[str]):
-    """What texts have often enough, by name: tokens, then words, then word pairs.
+class _Candidates(NamedTuple):
+    """What is ranked.
 
-    Finding out a name means to tokenize a text anew, so that is left until it is asked
-    for: most are never shown.
+    Attributes
+    ----------
+    alone : TokenBags
+        A bag for each token and each word of several tokens.
+    pairs : ndarray of shape (n_pairs,), int32
+        The numbers of word pairs in the vocabulary.
+    name : callable
+        From the place of a bag or, after them, of a pair to its name. Most names are
+        never asked for, and finding one out takes long.
     """
 
-    embedding: StaticEmbedding
-    texts: list[str]
-    words: Words
-    # The tokens that count, and bags of each of them and of each word of several.
-    tokens: list[str]
     alone: TokenBags
-    # For each word and pair where it stands: its first word and its last, as numbers
-    # among the words of all texts.
-    places: np.ndarray
-    # The numbers of the pairs in the vocabulary.
     pairs: np.ndarray
+    name: Callable[[int], str]
 
-    @classmethod
-    def of(
-        cls,
-        embedding: StaticEmbedding,
-        word_weights: WordWeights | None,
-        texts: list[str],
-        min_df: int,
-    ) -> _Found:
-        bags = embedding.tokenize(texts)
-        words = embedding.words(bags)
+
+def _known(embedding: StaticEmbedding, word_weights: WordWeights | None) -> _Candidates:
+    """All tokens, and the pairs of words that are one token each."""
+    tokens, decode = embedding.tokens, embedding.tokenizer.decode
+    ids, pairs = np.empty((0, 2), np.uint64), np.empty(0, np.int64)
+    if word_weights is not None:
+        known = word_weights.vocabulary
+        # A word of one token is known by its id, one of several by a hash.
+        ids = known.words[known.pairs]
+        pairs = np.flatnonzero((ids < len(tokens)).all(axis=1))
+        ids = ids[pairs]
+        pairs = pairs + len(known.words)
+
+    def name(number: int) -> str:
+        if number < len(tokens):
+            return tokens[number]
+        return decode(ids[number - len(tokens)].tolist(), skip_special_tokens=False)
+
+    alone = TokenBags.alone(np.arange(len(tokens), dtype=np.int32))
+    return _Candidates(alone, pairs, name)
+
+
+class _InTexts:
+    """The words of some texts, and how they are written there."""
+
+    def __init__(self, embedding: StaticEmbedding, texts: list[str]) -> None:
+        self._embedding = embedding
+        self._texts = texts
+        self._bags = embedding.tokenize(texts)
+        self._words = embedding.words(self._bags)
+
+    def frequent(self, word_weights: WordWeights | None, min_df: int) -> _Candidates:
+        """What `min_df` texts or more have: tokens, words of several, word pairs."""
+        bags, words = self._bags, self._words
         tokens, _ = _frequent(bags.ids, bags.offsets, min_df)
-        names = embedding.tokens
-        starts, stops = _token_ranges(embedding.words_of_tokens(bags))
+        starts, stops = _token_ranges(self._embedding.words_of_tokens(bags))
         _, places = _frequent(words.hashes, words.offsets, min_df)
         places = places[stops[places] - starts[places] > 1]
         parts = [bags.ids[starts[i] : stops[i]] for i in places.tolist()]
-        ids = [*tokens[:, None], *parts]
         pairs, seconds = np.empty(0, np.int32), np.empty(0, np.int64)
         if word_weights is not None:
             numbers = word_weights.vocabulary.numbers(words)[:, 1]
             pairs, seconds = _frequent(numbers, words.offsets, min_df)
             pairs, seconds = pairs[pairs >= 0], seconds[pairs >= 0]
-        return cls(
-            embedding,
-            texts,
-            words,
-            tokens=[names[i] for i in tokens.tolist()],
-            alone=TokenBags.from_rows(ids),
-            places=np.concatenate(
-                [np.stack([places] * 2, 1), np.stack([seconds - 1, seconds], 1)]
-            ),
-            pairs=pairs,
+        names = self._embedding.tokens
+        # The first and the last word of each word and of each pair.
+        bounds = np.concatenate(
+            [np.stack([places] * 2, 1), np.stack([seconds - 1, seconds], 1)]
         )
 
-    def __len__(self) -> int:
-        return len(self.tokens) + len(self.places)
+        def name(number: int) -> str:
+            if number < len(tokens):
+                return names[tokens[number]]
+            return self._name(*bounds[number - len(tokens)].tolist())
 
-    def __getitem__(self, index: Any) -> Any:
-        if index < len(self.tokens):
-            return self.tokens[index]
-        return self._name(*self.places[index - len(self.tokens)].tolist())
+        alone = TokenBags.from_rows([*tokens[:, None], *parts])
+        return _Candidates(alone, pairs, name)
 
     def _name(self, first: int, last: int) -> str:
         """The words from `first` to `last` as they stand in their text.
@@ -404,18 +415,19 @@ class _Found(Sequence[str]):
         In lower case where that makes no other words of them, so that the name does not
         depend on which text was the first.
         """
-        number = int(np.searchsorted(self.words.offsets, last, side="right")) - 1
-        text = self.texts[number]
-        ids, spans = self.embedding.pieces(text)[1:]
+        embedding, words = self._embedding, self._words
+        number = int(np.searchsorted(words.offsets, last, side="right")) - 1
+        text = self._texts[number]
+        _, ids, spans = embedding.pieces(text)
         bags = TokenBags.from_lengths(ids, np.array([len(ids)]))
-        starts, stops = _token_ranges(self.embedding.words_of_tokens(bags))
-        before = int(self.words.offsets[number])
+        starts, stops = _token_ranges(embedding.words_of_tokens(bags))
+        before = int(words.offsets[number])
         name = " ".join(
             text[spans[starts[i - before], 0] : spans[stops[i - before] - 1, 1]]
             for i in range(first, last + 1)
         )
-        lower = self.embedding.words(self.embedding.tokenize([name.lower()])).hashes
-        same = np.array_equal(lower, self.words.hashes[first : last + 1])
+        lower = embedding.words(embedding.tokenize([name.lower()])).hashes
+        same = np.array_equal(lower, words.hashes[first : last + 1])
         return name.lower() if same else name
 
 

@@ -279,17 +279,19 @@ class StaticPipeline(VersionedPickleMixin, FolderMixin, Pipeline):
     def top_tokens(
         self, X: Any = None, *, n_tokens: int = 10, min_df: int = 1
     ) -> dict[Any, Ranking]:
-        """The tokens, words and word pairs that speak most for each class, each alone.
+        """The tokens, words and word pairs of the greatest log-odds for each class.
 
         Parameters
         ----------
         X : list, tuple, array, Series or one-column frame of str, default=None
-            Texts in which tokens and words are looked for. None takes the tokens of the
-            whole vocabulary, most of which no training text may have had.
+            Texts whose tokens, words and word pairs are ranked. None takes all tokens
+            of the tokenizer, most of which no training text may have had, and the pairs
+            of words of one token. Words of several tokens are stored as hashes, which
+            have no names without texts.
         n_tokens : int, default=10
             How many at most for each class.
         min_df : int, default=1
-            How many of the texts in `X` a token has to occur in.
+            How many of the texts in `X` a token, word or pair has to occur in.
 
         Returns
         -------

@@ -490,6 +490,40 @@ def test_word_pairs_are_ranked_by_their_own_weight():
         assert dict(top[label])["the oven"] == pytest.approx(expected, abs=1e-4)
 
 
+def test_without_texts_the_pairs_of_words_of_one_token_are_ranked_too():
+    classifier = weighing_pairs()
+    known = classifier.top_tokens(n_tokens=100)
+    of_texts = classifier.top_tokens(["the oven", "pan the", "qzx oven"], n_tokens=100)
+    for label, ranking in known.items():
+        assert {name for name in dict(ranking) if " " in name} == {
+            "the oven",
+            "pan the",
+        }
+        for name in ("the", "oven", "!", "the oven", "pan the"):
+            expected = dict(classifier.top_tokens([name], n_tokens=9)[label])[name]
+            assert dict(ranking)[name] == pytest.approx(expected, abs=1e-6)
+        assert "qzx oven" in dict(of_texts[label])
+    assert classifier.to_pipeline().top_tokens(n_tokens=100) == known
+
+
+@pytest.mark.parametrize("settings", [{"lexical": False}, {"C": 1e-3}])
+def test_without_texts_all_tokens_are_ranked(settings):
+    texts, labels = toy_texts(30)
+    classifier = StaticLinearClassifier(EMBEDDING, random_state=0, **settings)
+    top = classifier.fit(texts, labels).top_tokens(n_tokens=10_000)
+    for ranking in top.values():
+        assert set(EMBEDDING.tokens) <= {name for name, _ in ranking}
+
+
+def test_a_single_letter_is_no_word_and_pairs_reach_across_it():
+    """As in scikit-learn's CountVectorizer."""
+    texts, labels = ["pan a mast", "mast a pan"] * 10, ["one", "other"] * 10
+    classifier = StaticLinearClassifier(EMBEDDING, random_state=0).fit(texts, labels)
+    weights = classifier.get_word_weights(["pan mast", "mast pan", "a mast", "a"])
+    assert weights[0] < 0 < weights[1]
+    assert not weights[2:].any()
+
+
 def test_words_of_several_tokens_are_ranked_by_name():
     classifier = weighing_pairs()
     top = classifier.top_tokens(["oven pan", "oven, Qzx oven"], n_tokens=100)

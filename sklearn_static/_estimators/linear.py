@@ -318,8 +318,10 @@ class LinearBase(StaticModelBase):
         Returns
         -------
         weights : ndarray of shape (n_words, 1 or n_outputs), float32
-            Of what the training texts did not have, zeros. In the order of the rows of
-            ``coef_``.
+            In the order of the rows of ``coef_``. Zeros for words that no training text
+            had, and pairs that fewer than two had. A single ASCII letter is no word, as
+            in :class:`sklearn.feature_extraction.text.CountVectorizer`, so neither it
+            nor a pair with it has a weight: "not a joy" has the pair "not joy".
 
         Raises
         ------

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable
 
 import numpy as np
 
@@ -14,10 +14,10 @@ Ranking = list[tuple[str, float]]
 """Names and values, the greatest value first."""
 
 
-def ranked(names: Sequence[str], values: np.ndarray, n_most: int) -> Ranking:
-    """The names of the `n_most` greatest values; of equals, the first."""
+def ranked(name: Callable[[int], str], values: np.ndarray, n_most: int) -> Ranking:
+    """The `n_most` greatest values with the name of each; of equals, the first."""
     order = np.argsort(-values, kind="stable")[:n_most]
-    return [(names[i], float(values[i])) for i in order.tolist()]
+    return [(name(i), float(values[i])) for i in order.tolist()]
 
 
 def cosines(rows: np.ndarray, others: np.ndarray) -> np.ndarray:

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 from scipy.special import erf, expit
 
-__all__ = ["ACTIVATIONS", "DRAWINGS", "GraphBuilder"]
+__all__ = ["ACTIVATIONS", "DRAWINGS", "GraphBuilder", "known_activation"]
 
 
 class GraphBuilder(Protocol):
@@ -51,6 +51,13 @@ ACTIVATIONS: dict[str, Callable[..., np.ndarray]] = {
     "tanh": np.tanh,
     "sigmoid": expit,
 }
+
+
+def known_activation(name: Any) -> str:
+    """`name`, if it is one of `ACTIVATIONS`; else ValueError."""
+    if name not in ACTIVATIONS:
+        raise ValueError(f"the activation {name!r} is not known.")
+    return str(name)
 
 
 def _drawn_gelu(graph: GraphBuilder, X: str) -> str:

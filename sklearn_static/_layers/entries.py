@@ -6,16 +6,22 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["LARGEST_NUMBER", "finite", "number", "place"]
+__all__ = ["finite", "number", "place", "positive"]
 
-LARGEST_NUMBER = 1e30
+# Far from what overflows float32, so that sums and products of a few do not either.
+_LARGEST = 1e30
 
 
-def number(value: Any, least: float) -> float:
+def number(value: Any, least: float = -_LARGEST) -> float:
     """`value`, if it is a number from `least` to the largest that a layer may have."""
-    if type(value) not in (int, float) or not least <= value <= LARGEST_NUMBER:
-        raise TypeError(f"{value!r} is no number from {least:g} to {LARGEST_NUMBER:g}")
+    if type(value) not in (int, float) or not least <= value <= _LARGEST:
+        raise TypeError(f"{value!r} is no number from {least:g} to {_LARGEST:g}")
     return float(value)
+
+
+def positive(value: Any) -> float:
+    """`value`, if it is a number above zero whose inverse a layer may have, too."""
+    return number(value, 1 / _LARGEST)
 
 
 def place(value: Any) -> int:

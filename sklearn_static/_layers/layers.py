@@ -7,16 +7,16 @@ how it is drawn in ONNX: a new one is a class in here and an entry in `LAYERS`.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import inf, sqrt
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
-from .activations import ACTIVATIONS, DRAWINGS, GraphBuilder
+from .activations import ACTIVATIONS, DRAWINGS, GraphBuilder, known_activation
 from .bounds import LARGEST, Rows, check_shape, greatest
-from .entries import LARGEST_NUMBER, finite, number, place
+from .entries import finite, number, place, positive
 
 __all__ = [
     "ACTIVATIONS",
@@ -60,13 +60,13 @@ class NumpyLayer(ABC):
         What descriptions call it.
     tensors : tuple of str
         Its attributes that are arrays.
-    numbers : dict of str to float
-        Its attributes that are numbers, and the least that each may be.
+    entries : dict of str to callable
+        Its other attributes, and what checks the value of each that a file has.
     """
 
     kind: ClassVar[str]
     tensors: ClassVar[tuple[str, ...]] = ()
-    numbers: ClassVar[dict[str, float]] = {}
+    entries: ClassVar[dict[str, Callable[[Any], Any]]] = {}
 
     @abstractmethod
     def __call__(self, X: np.ndarray) -> np.ndarray:
@@ -76,7 +76,7 @@ class NumpyLayer(ABC):
         """A JSON-able description; the arrays are put into `tensors` under `name`."""
         for part in self.tensors:
             tensors[f"{name}.{part}"] = getattr(self, part)
-        return {"type": self.kind} | {key: getattr(self, key) for key in self.numbers}
+        return {"type": self.kind} | {key: getattr(self, key) for key in self.entries}
 
     @classmethod
     def build(
@@ -92,7 +92,7 @@ class NumpyLayer(ABC):
         values: dict[str, Any] = {
             part: finite(part, tensors.pop(f"{name}.{part}")) for part in cls.tensors
         }
-        values |= {key: number(entry[key], least) for key, least in cls.numbers.items()}
+        values |= {key: check(entry[key]) for key, check in cls.entries.items()}
         return cls(**values)
 
     @abstractmethod
@@ -165,9 +165,9 @@ class Linear(NumpyLayer):
 
     kind: ClassVar[str] = "linear"
     tensors: ClassVar[tuple[str, ...]] = ("weight", "bias")
+    is_affine = True
 
     def __call__(self, X: np.ndarray) -> np.ndarray:
-        """``X @ weight.T + bias``."""
         out = _product(X, self.weight.T)
         out += self.bias
         return out
@@ -185,17 +185,10 @@ class Linear(NumpyLayer):
         return Rows(n_outputs, float((sums * rows.bound + np.abs(self.bias)).max()))
 
     def draw(self, graph: GraphBuilder, X: str) -> str:
-        """One matrix product."""
         return graph("Gemm", X, self.weight, self.bias, transB=1)
 
     @property
-    def is_affine(self) -> bool:
-        """Yes."""
-        return True
-
-    @property
     def n_inputs(self) -> int:
-        """As many as there are columns of weights."""
         return self.weight.shape[1]
 
     def then_scaled(self, scale: np.ndarray, shift: np.ndarray) -> tuple[Layer, ...]:
@@ -207,7 +200,6 @@ class Linear(NumpyLayer):
     def on_coordinates(
         self, directions: np.ndarray, later: tuple[Layer, ...]
     ) -> tuple[Layer, ...]:
-        """One affine map, of fewer inputs."""
         weight = np.ascontiguousarray(self.weight @ directions)
         return (Linear(weight, self.bias), *later)
 
@@ -235,30 +227,16 @@ class Activation(NumpyLayer):
     name: str
 
     kind: ClassVar[str] = "activation"
+    entries: ClassVar[dict[str, Callable[[Any], Any]]] = {"name": known_activation}
 
     def __call__(self, X: np.ndarray) -> np.ndarray:
-        """The function of each element."""
         return ACTIVATIONS[self.name](X)
-
-    def describe(self, name: str, tensors: dict[str, np.ndarray]) -> dict[str, Any]:
-        """The function's name."""
-        return {"type": self.kind, "name": self.name}
-
-    @classmethod
-    def build(
-        cls, entry: dict[str, Any], name: str, tensors: dict[str, np.ndarray]
-    ) -> Activation:
-        """The function of that name."""
-        if entry["name"] not in ACTIVATIONS:
-            raise ValueError(f"the activation {entry['name']!r} is not known.")
-        return cls(entry["name"])
 
     def bounded(self, rows: Rows) -> Rows:
         """None of them puts out more than 1 or what came in."""
         return Rows(rows.width, max(1.0, rows.bound))
 
     def draw(self, graph: GraphBuilder, X: str) -> str:
-        """The function in ONNX's operators."""
         return DRAWINGS[self.name](graph, X)
 
 
@@ -269,18 +247,15 @@ class LeakyReLU(NumpyLayer):
     negative_slope: float
 
     kind: ClassVar[str] = "leaky_relu"
-    numbers: ClassVar[dict[str, float]] = {"negative_slope": -LARGEST_NUMBER}
+    entries: ClassVar[dict[str, Callable[[Any], Any]]] = {"negative_slope": number}
 
     def __call__(self, X: np.ndarray) -> np.ndarray:
-        """The function of each element."""
         return np.where(X > 0, X, X * np.float32(self.negative_slope))
 
     def bounded(self, rows: Rows) -> Rows:
-        """What came in, times the slope if that is steeper."""
         return Rows(rows.width, rows.bound * max(1.0, abs(self.negative_slope)))
 
     def draw(self, graph: GraphBuilder, X: str) -> str:
-        """ONNX has it."""
         return graph("LeakyRelu", X, alpha=float(self.negative_slope))
 
 
@@ -298,9 +273,9 @@ class Scale(NumpyLayer):
 
     kind: ClassVar[str] = "scale"
     tensors: ClassVar[tuple[str, ...]] = ("factor", "shift")
+    is_affine = True
 
     def __call__(self, X: np.ndarray) -> np.ndarray:
-        """``X * factor + shift``."""
         return X * self.factor + self.shift
 
     def __repr__(self) -> str:
@@ -308,24 +283,16 @@ class Scale(NumpyLayer):
 
     @property
     def n_inputs(self) -> int:
-        """As many as there are factors."""
         return len(self.factor)
 
     def bounded(self, rows: Rows) -> Rows:
-        """By the greatest factor and the greatest shift."""
         check_shape("factor", self.factor, (rows.width,))
         check_shape("shift", self.shift, (rows.width,))
         bound = greatest(self.factor) * rows.bound + greatest(self.shift)
         return Rows(rows.width, bound)
 
     def draw(self, graph: GraphBuilder, X: str) -> str:
-        """A product and a sum."""
         return graph("Add", graph("Mul", X, self.factor), self.shift)
-
-    @property
-    def is_affine(self) -> bool:
-        """Yes."""
-        return True
 
 
 @dataclass(frozen=True, eq=False)
@@ -345,7 +312,7 @@ class LayerNorm(NumpyLayer):
 
     kind: ClassVar[str] = "layer_norm"
     tensors: ClassVar[tuple[str, ...]] = ("weight", "bias")
-    numbers: ClassVar[dict[str, float]] = {"eps": 1 / LARGEST_NUMBER}
+    entries: ClassVar[dict[str, Callable[[Any], Any]]] = {"eps": positive}
 
     def __call__(self, X: np.ndarray) -> np.ndarray:
         """Each row with zero mean and unit variance, times weight, plus bias."""
@@ -359,7 +326,6 @@ class LayerNorm(NumpyLayer):
 
     @property
     def n_inputs(self) -> int:
-        """As many as there are weights."""
         return len(self.weight)
 
     def bounded(self, rows: Rows) -> Rows:
@@ -395,11 +361,9 @@ class Residual(NumpyLayer):
     kind: ClassVar[str] = "residual"
 
     def __call__(self, X: np.ndarray) -> np.ndarray:
-        """``X + layers(X)``."""
         return X + Head(self.layers)(X)
 
     def describe(self, name: str, tensors: dict[str, np.ndarray]) -> dict[str, Any]:
-        """The inner layers' descriptions."""
         layers = Head(self.layers).describe(name, tensors)
         return {"type": self.kind, "layers": layers}
 
@@ -407,11 +371,9 @@ class Residual(NumpyLayer):
     def build(
         cls, entry: dict[str, Any], name: str, tensors: dict[str, np.ndarray]
     ) -> Residual:
-        """The layer around the inner ones."""
         return cls(build_layers(entry["layers"], name, tensors))
 
     def bounded(self, rows: Rows) -> Rows:
-        """The sum of both bounds."""
         inner = Head(self.layers).bounded(rows)
         if inner.width != rows.width:
             raise ValueError(
@@ -421,21 +383,17 @@ class Residual(NumpyLayer):
         return Rows(rows.width, rows.bound + inner.bound)
 
     def draw(self, graph: GraphBuilder, X: str) -> str:
-        """A sum."""
         return graph("Add", X, Head(self.layers).draw(graph, X))
 
     @property
     def is_affine(self) -> bool:
-        """Whether all inner layers are."""
         return Head(self.layers).is_affine
 
     @property
     def n_inputs(self) -> int | None:
-        """Those of the inner layers."""
         return Head(self.layers).n_inputs
 
     def foreign(self) -> list[str]:
-        """Those among the inner layers."""
         return Head(self.layers).needing_torch()
 
 
@@ -451,24 +409,14 @@ class Slice(NumpyLayer):
     stop: int
 
     kind: ClassVar[str] = "slice"
+    entries: ClassVar[dict[str, Callable[[Any], Any]]] = {"start": place, "stop": place}
+    is_affine = True
 
     def __call__(self, X: np.ndarray) -> np.ndarray:
         """A view: BLAS takes rows that lie apart as they are."""
         return X[:, self.start : self.stop]
 
-    def describe(self, name: str, tensors: dict[str, np.ndarray]) -> dict[str, Any]:
-        """Both ends."""
-        return {"type": self.kind, "start": int(self.start), "stop": int(self.stop)}
-
-    @classmethod
-    def build(
-        cls, entry: dict[str, Any], name: str, tensors: dict[str, np.ndarray]
-    ) -> Slice:
-        """The columns between both ends."""
-        return cls(place(entry["start"]), place(entry["stop"]))
-
     def bounded(self, rows: Rows) -> Rows:
-        """As what came in, and narrower."""
         if not 0 <= self.start < self.stop <= rows.width:
             raise ValueError(
                 f"it takes columns {self.start} to {self.stop}, but {rows.width} come "
@@ -477,14 +425,8 @@ class Slice(NumpyLayer):
         return Rows(self.stop - self.start, rows.bound)
 
     def draw(self, graph: GraphBuilder, X: str) -> str:
-        """A slice along the second axis."""
         ends = (np.array([i], np.int64) for i in (self.start, self.stop, 1))
         return graph("Slice", X, *ends)
-
-    @property
-    def is_affine(self) -> bool:
-        """Yes."""
-        return True
 
     def on_coordinates(
         self, directions: np.ndarray, later: tuple[Layer, ...]
@@ -529,7 +471,6 @@ class Sum(NumpyLayer):
         return total
 
     def describe(self, name: str, tensors: dict[str, np.ndarray]) -> dict[str, Any]:
-        """The descriptions of each branch's layers."""
         branches = [
             head.describe(f"{name}.{i}", tensors) for i, head in enumerate(self._heads)
         ]
@@ -539,7 +480,6 @@ class Sum(NumpyLayer):
     def build(
         cls, entry: dict[str, Any], name: str, tensors: dict[str, np.ndarray]
     ) -> Sum:
-        """The sum of the branches."""
         branches = entry["branches"]
         if not isinstance(branches, list) or not branches:
             raise TypeError(f"{name} has the branches {branches!r}, no list of any")
@@ -551,7 +491,6 @@ class Sum(NumpyLayer):
         )
 
     def bounded(self, rows: Rows) -> Rows:
-        """The sum of the branches' bounds."""
         outputs = [head.bounded(rows) for head in self._heads]
         widths = [out.width for out in outputs]
         if len(set(widths)) != 1:
@@ -567,7 +506,6 @@ class Sum(NumpyLayer):
 
     @property
     def is_affine(self) -> bool:
-        """Whether all branches are."""
         return all(head.is_affine for head in self._heads)
 
     @property
@@ -577,7 +515,6 @@ class Sum(NumpyLayer):
         return next((width for width in widths if width is not None), None)
 
     def foreign(self) -> list[str]:
-        """Those in any branch."""
         return [name for head in self._heads for name in head.needing_torch()]
 
     def then_scaled(self, scale: np.ndarray, shift: np.ndarray) -> tuple[Layer, ...]:
@@ -590,7 +527,6 @@ class Sum(NumpyLayer):
     def on_coordinates(
         self, directions: np.ndarray, later: tuple[Layer, ...]
     ) -> tuple[Layer, ...]:
-        """Every branch for those coordinates."""
         heads = [head.on_coordinates(directions) for head in self._heads]
         return (Sum(tuple(head.layers for head in heads)), *later)
 

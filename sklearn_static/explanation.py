@@ -15,6 +15,7 @@ References
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from html import escape
@@ -22,6 +23,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.special import log_softmax
+from sklearn.utils.metaestimators import available_if
 
 from ._lexical.weights import WordWeights
 from ._tokens.bags import TokenBags
@@ -33,6 +35,7 @@ from .transformer import features_of_bags, parts_of
 __all__ = [
     "Explanation",
     "Explanations",
+    "FormerName",
     "attributed",
     "explained",
     "top_tokens",
@@ -494,6 +497,37 @@ def _log_odds(head: StaticHeadClassifier, features: np.ndarray) -> np.ndarray:
     logs = log_softmax(scores, axis=1)
     log_odds: np.ndarray = logs - np.log1p(-np.minimum(np.exp(logs), _ALMOST_ONE))
     return log_odds
+
+
+class FormerName:
+    """Has ``top_tokens`` under the name of version 0.1, too."""
+
+    @available_if(lambda self: hasattr(self, "top_tokens"))
+    def telling_tokens(self, X: Any = None, **settings: Any) -> dict[Any, Ranking]:
+        """The former name of ``top_tokens``, deprecated.
+
+        Parameters
+        ----------
+        X, **settings
+            As of ``top_tokens``.
+
+        Returns
+        -------
+        top : dict of object to list of (str, float)
+
+        Warns
+        -----
+        FutureWarning
+            Always: the next release leaves it out.
+        """
+        warnings.warn(
+            "telling_tokens has another name and will be removed in the next release: "
+            "use top_tokens, with the same arguments.",
+            FutureWarning,
+            stacklevel=2,
+        )
+        top: dict[Any, Ranking] = getattr(self, "top_tokens")(X, **settings)  # noqa: B009
+        return top
 
 
 def word_weights_of(

@@ -16,7 +16,7 @@ from ._estimators.linear import (
 from ._estimators.regressing import Regressing
 from ._estimators.targets import Examples
 from ._linear import Solution
-from ._utils.compat import Interval, fit_context
+from ._utils.compat import Interval
 from ._utils.validation import HandleMissing
 from .embedding import DEFAULT_MODEL, StaticEmbedding
 
@@ -143,55 +143,6 @@ class StaticLinearClassifier(Classifying, LinearBase):
         self.random_state = random_state
         self.verbose = verbose
 
-    @fit_context
-    def fit(
-        self,
-        X: Any,
-        y: Any,
-        sample_weight: Any = None,
-        *,
-        groups: Any = None,
-        X_val: Any = None,
-        y_val: Any = None,
-        sample_weight_val: Any = None,
-    ) -> StaticLinearClassifier:
-        """Solve for the weights of embeddings and words.
-
-        Parameters
-        ----------
-        X : list, tuple, array, Series or one-column frame of str
-            The texts, n_texts of them.
-        y : array-like of shape (n_texts,), or (n_texts, n_labels), sparse or not
-            The label of each: str, int, bool or whole float. Or an indicator of many
-            labels, as of :class:`sklearn.preprocessing.MultiLabelBinarizer`.
-        sample_weight : array-like of shape (n_texts,), default=None
-            The weight of each text, none negative. Texts of weight zero are as if they
-            were not there.
-        groups : array-like of shape (n_texts,), default=None
-            The group of each text, such as its author. Texts of one group are held out
-            together. Equal texts always are.
-        X_val, y_val, sample_weight_val : default=None
-            Texts, labels and weights to calibrate on, instead of folds of X.
-
-        Returns
-        -------
-        self : StaticLinearClassifier
-            Fitted. After an exception it is as it was before.
-
-        Raises
-        ------
-        TypeError, ValueError
-            If an argument or a constructor parameter is not as described.
-
-        Warns
-        -----
-        ConvergenceWarning
-            If the solver stops at `max_iter`.
-        """
-        data, validation = (X, y, sample_weight), (X_val, y_val, sample_weight_val)
-        fitted: StaticLinearClassifier = self._fit_linear(data, validation, groups)
-        return fitted
-
     def _linear_solution(
         self, prepared: Prepared, targets: Any, random_state: Any, **options: Any
     ) -> Solution:
@@ -276,49 +227,6 @@ class StaticLinearRegressor(Regressing, LinearBase):
         self.handle_missing = handle_missing
         self.random_state = random_state
         self.verbose = verbose
-
-    @fit_context
-    def fit(
-        self,
-        X: Any,
-        y: Any,
-        sample_weight: Any = None,
-        *,
-        groups: Any = None,
-        X_val: Any = None,
-        y_val: Any = None,
-        sample_weight_val: Any = None,
-    ) -> StaticLinearRegressor:
-        """Solve for the weights of embeddings and words.
-
-        Parameters
-        ----------
-        X : list, tuple, array, Series or one-column frame of str
-            The texts, n_texts of them.
-        y : array-like of shape (n_texts,) or (n_texts, n_outputs)
-            The values of each.
-        sample_weight : array-like of shape (n_texts,), default=None
-            The weight of each text, none negative. Texts of weight zero are as if they
-            were not there.
-        groups : array-like of shape (n_texts,), default=None
-            The group of each text, such as its author. Texts of one group are held out
-            together. Equal texts always are.
-        X_val, y_val, sample_weight_val : default=None
-            Texts, values and weights to choose the penalty on, instead of folds of X.
-
-        Returns
-        -------
-        self : StaticLinearRegressor
-            Fitted. After an exception it is as it was before.
-
-        Raises
-        ------
-        TypeError, ValueError
-            If an argument or a constructor parameter is not as described.
-        """
-        data, validation = (X, y, sample_weight), (X_val, y_val, sample_weight_val)
-        fitted: StaticLinearRegressor = self._fit_linear(data, validation, groups)
-        return fitted
 
     def _solve(
         self, examples: Examples, held_out: Examples | None, targets: Any

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -30,7 +29,7 @@ from ._utils.arrays import bound
 from ._utils.pickling import VersionedPickleMixin
 from ._utils.ranking import Ranking
 from .embedding import StaticEmbedding
-from .explanation import Explanations, explained, top_tokens
+from .explanation import Explanations, FormerName, explained, top_tokens
 from .head import FrozenHead, head_of, of_texts
 from .transformer import StaticEmbeddingTransformer
 
@@ -42,7 +41,7 @@ def _head_has(method: str) -> Callable[[Any], bool]:
     return lambda pipeline: hasattr(pipeline.steps[-1][1], method)
 
 
-class StaticPipeline(VersionedPickleMixin, FolderMixin, Pipeline):
+class StaticPipeline(FormerName, VersionedPickleMixin, FolderMixin, Pipeline):
     """A trained table and head as a scikit-learn pipeline without torch.
 
     What :meth:`StaticClassifier.to_pipeline` returns. The first step, ``embedding``, is
@@ -319,34 +318,6 @@ class StaticPipeline(VersionedPickleMixin, FolderMixin, Pipeline):
         return top_tokens(
             transformer.embedding, word_weights, head, texts, n_tokens, min_df
         )
-
-    @available_if(_head_has("classes_"))
-    def telling_tokens(
-        self, X: Any = None, *, n_tokens: int = 10, min_df: int = 1
-    ) -> dict[Any, Ranking]:
-        """The former name of :meth:`top_tokens`, deprecated.
-
-        Parameters
-        ----------
-        X, n_tokens, min_df
-            As of :meth:`top_tokens`.
-
-        Returns
-        -------
-        top : dict of object to list of (str, float)
-
-        Warns
-        -----
-        FutureWarning
-            Always: the next release leaves it out.
-        """
-        warnings.warn(
-            "telling_tokens has another name and will be removed in the next release: "
-            "use top_tokens, with the same arguments.",
-            FutureWarning,
-            stacklevel=2,
-        )
-        return self.top_tokens(X, n_tokens=n_tokens, min_df=min_df)
 
     def compress(
         self,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from numbers import Real
 from typing import Any, ClassVar
 
@@ -13,7 +12,7 @@ from .._layers.layers import Head
 from .._linear import Solution, solve
 from .._utils.compat import Interval, StrOptions
 from .._utils.ranking import Ranking
-from ..explanation import top_tokens
+from ..explanation import FormerName, top_tokens
 from ..head import StaticHeadClassifier
 from .base import StaticModelBase
 from .checks import check_labels
@@ -23,7 +22,7 @@ from .targets import ClassTargets, ClassWeight, LabelTargets
 __all__ = ["Classifying"]
 
 
-class Classifying(ClassifierMixin, StaticModelBase):
+class Classifying(FormerName, ClassifierMixin, StaticModelBase):
     """A classifier of one class a text, or of any number of labels."""
 
     C: float
@@ -134,33 +133,6 @@ class Classifying(ClassifierMixin, StaticModelBase):
         embedding, word_weights = self._sums()
         texts = None if X is None else self._check_texts(X, reset=False)
         return top_tokens(embedding, word_weights, self.head_, texts, n_tokens, min_df)
-
-    def telling_tokens(
-        self, X: Any = None, *, n_tokens: int = 10, min_df: int = 1
-    ) -> dict[Any, Ranking]:
-        """The former name of :meth:`top_tokens`, deprecated.
-
-        Parameters
-        ----------
-        X, n_tokens, min_df
-            As of :meth:`top_tokens`.
-
-        Returns
-        -------
-        top : dict of object to list of (str, float)
-
-        Warns
-        -----
-        FutureWarning
-            Always: the next release leaves it out.
-        """
-        warnings.warn(
-            "telling_tokens has another name and will be removed in the next release: "
-            "use top_tokens, with the same arguments.",
-            FutureWarning,
-            stacklevel=2,
-        )
-        return self.top_tokens(X, n_tokens=n_tokens, min_df=min_df)
 
     @property
     def classes_(self) -> np.ndarray:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from scipy.sparse import csr_array
@@ -25,10 +25,11 @@ from .._linear import (
     fold_numbers,
     splits_of,
 )
+from .._utils.compat import fit_context
 from .._utils.progress import counter
 from ..embedding import StaticEmbedding, resolve_embedding
 from ..explanation import word_weights_of
-from .base import Data, StaticModelBase, own_random_state
+from .base import StaticModelBase, own_random_state
 from .split import groups_of
 from .targets import ClassTargets, Examples, LabelTargets, RealTargets, Targets
 
@@ -234,20 +235,67 @@ def problem_of(examples: Examples, targets: Targets) -> Any:
 class LinearBase(StaticModelBase):
     """A linear model that is solved for: torch-free, and without an epoch."""
 
-    def _fit_linear(self, data: Data, validation: Data, groups: Any) -> Any:
-        """Solve for what predicts; the estimator changes only when all is done."""
-        examples, targets = self._examples(*data, "y", None, reset=True, groups=groups)
-        held_out = self._given_validation(validation, targets)
-        task = self._begin_task(*data)
+    @fit_context
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        *,
+        groups: Any = None,
+        X_val: Any = None,
+        y_val: Any = None,
+        sample_weight_val: Any = None,
+    ) -> Self:
+        """Solve for the weights of embeddings and words.
+
+        Parameters
+        ----------
+        X : list, tuple, array, Series or one-column frame of str
+            The texts, n_texts of them.
+        y : array-like of shape (n_texts,) or (n_texts, n_outputs)
+            For a regressor, the values of each text. For a classifier, the label of
+            each: str, int, bool or whole float; or an indicator of many labels, sparse
+            or not, as of :class:`sklearn.preprocessing.MultiLabelBinarizer`.
+        sample_weight : array-like of shape (n_texts,), default=None
+            The weight of each text, none negative. Texts of weight zero are as if they
+            were not there.
+        groups : array-like of shape (n_texts,), default=None
+            The group of each text, such as its author. Texts of one group are held out
+            together. Equal texts always are.
+        X_val, y_val, sample_weight_val : default=None
+            Texts, targets and weights to choose and calibrate by, instead of folds of
+            X.
+
+        Returns
+        -------
+        self : object
+            Fitted. After an exception it is as it was before.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If an argument or a constructor parameter is not as described.
+
+        Warns
+        -----
+        ConvergenceWarning
+            If the solver of a classifier stops at `max_iter`.
+        """
+        examples, targets = self._examples(
+            X, y, sample_weight, "y", None, reset=True, groups=groups
+        )
+        held_out = self._given_validation((X_val, y_val, sample_weight_val), targets)
+        task = self._begin_task(X, y, sample_weight)
         learned, solution = self._solve(examples, held_out, targets)
         self._end_task(task, lambda: learned)
-        self._take_over(learned, data[0])
+        self._take_over(learned, X)
         if not solution.has_converged:
             warnings.warn(
                 f"The solver stopped at max_iter={self.max_iter}, before the gradient "
                 f"fell below tol={self.tol}. Raise max_iter, or lower C.",
                 ConvergenceWarning,
-                stacklevel=4,
+                stacklevel=3,
             )
         return self
 

@@ -5,7 +5,7 @@ They need matplotlib, which ``pip install "sklearn-static[plot]"`` brings.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from sklearn.decomposition import PCA
@@ -18,7 +18,42 @@ __all__ = ["ContributionDisplay", "TextMapDisplay", "TrainingCurveDisplay"]
 _TOWARDS, _AGAINST = "#2ea043", "#da3633"
 
 
-class TrainingCurveDisplay:
+class _Display:
+    """What is drawn on axes of matplotlib."""
+
+    def plot(self, ax: Any = None, **kwargs: Any) -> Self:
+        """Draw the display.
+
+        Parameters
+        ----------
+        ax : matplotlib.axes.Axes, default=None
+            Where to draw; None makes a new figure.
+        **kwargs : dict
+            For the method of the axes that draws, as of ``from_estimator``.
+
+        Returns
+        -------
+        display : object
+            This object, with its attributes.
+        """
+        try:
+            from matplotlib import pyplot as plt
+        except ImportError as error:
+            raise ImportError(
+                "Drawing needs matplotlib, which is not installed. Install it with: "
+                'pip install "sklearn-static[plot]"'
+            ) from error
+        if ax is None:
+            _, ax = plt.subplots(layout="constrained")
+        self.ax_, self.figure_ = ax, ax.figure
+        self._draw(**kwargs)
+        return self
+
+    def _draw(self, **kwargs: Any) -> None:
+        raise NotImplementedError
+
+
+class TrainingCurveDisplay(_Display):
     """The losses of each epoch of fine-tuning, and which epoch was kept.
 
     Parameters
@@ -78,7 +113,7 @@ class TrainingCurveDisplay:
         if not history:
             raise ValueError(
                 f"This {type(estimator).__name__} has no history_: it was not fitted, "
-                'or solved for rather than fine-tuned. Fit it with solver="adam".'
+                "or is a linear estimator. Fit a StaticClassifier or StaticRegressor."
             )
         names = {"train_loss": "training loss", "valid_loss": "validation loss"}
         names["valid_score"] = "validation score"
@@ -90,22 +125,7 @@ class TrainingCurveDisplay:
         epochs = np.arange(1, len(history) + 1)
         return cls(epochs, curves, estimator.best_epoch_).plot(ax, **line_kwargs)
 
-    def plot(self, ax: Any = None, **line_kwargs: Any) -> TrainingCurveDisplay:
-        """Draw the curves.
-
-        Parameters
-        ----------
-        ax : matplotlib.axes.Axes, default=None
-            Where to draw; None makes a new figure.
-        **line_kwargs : dict
-            For ``Axes.plot``.
-
-        Returns
-        -------
-        display : TrainingCurveDisplay
-            This object, with its attributes.
-        """
-        self.ax_, self.figure_ = _axes(ax)
+    def _draw(self, **line_kwargs: Any) -> None:
         settings = {"marker": "."} | line_kwargs
         self.lines_ = {
             name: self.ax_.plot(self.epochs, values, label=name, **settings)[0]
@@ -115,10 +135,9 @@ class TrainingCurveDisplay:
             self.ax_.axvline(self.best_epoch, color="gray", ls=":", label="kept")
         self.ax_.set(xlabel="epoch", ylabel=" and ".join(_kinds(self.curves)))
         self.ax_.legend()
-        return self
 
 
-class ContributionDisplay:
+class ContributionDisplay(_Display):
     """What each token of a text adds to one score, as bars from top to bottom.
 
     Parameters
@@ -217,22 +236,7 @@ class ContributionDisplay:
         tokens, contributions = [token for token, _ in top], [value for _, value in top]
         return cls(tokens, contributions, output).plot(ax, **bar_kwargs)
 
-    def plot(self, ax: Any = None, **bar_kwargs: Any) -> ContributionDisplay:
-        """Draw the bars.
-
-        Parameters
-        ----------
-        ax : matplotlib.axes.Axes, default=None
-            Where to draw; None makes a new figure.
-        **bar_kwargs : dict
-            For ``Axes.barh``.
-
-        Returns
-        -------
-        display : ContributionDisplay
-            This object, with its attributes.
-        """
-        self.ax_, self.figure_ = _axes(ax)
+    def _draw(self, **bar_kwargs: Any) -> None:
         colours = [_TOWARDS if value > 0 else _AGAINST for value in self.contributions]
         places = np.arange(len(self.tokens))
         settings = {"color": colours} | bar_kwargs
@@ -241,10 +245,9 @@ class ContributionDisplay:
         self.ax_.invert_yaxis()
         self.ax_.axvline(0, color="gray", linewidth=0.8)
         self.ax_.set(xlabel=f"contribution to the score of {self.output}")
-        return self
 
 
-class TextMapDisplay:
+class TextMapDisplay(_Display):
     """Texts as points of a plane.
 
     Parameters
@@ -321,22 +324,7 @@ class TextMapDisplay:
             )
         return cls(projection.fit_transform(features), y).plot(ax, **scatter_kwargs)
 
-    def plot(self, ax: Any = None, **scatter_kwargs: Any) -> TextMapDisplay:
-        """Draw the points.
-
-        Parameters
-        ----------
-        ax : matplotlib.axes.Axes, default=None
-            Where to draw; None makes a new figure.
-        **scatter_kwargs : dict
-            For ``Axes.scatter``.
-
-        Returns
-        -------
-        display : TextMapDisplay
-            This object, with its attributes.
-        """
-        self.ax_, self.figure_ = _axes(ax)
+    def _draw(self, **scatter_kwargs: Any) -> None:
         settings = {"s": 12, "alpha": 0.7} | scatter_kwargs
         positions = np.asarray(self.positions)
         if self.labels is None:
@@ -349,7 +337,6 @@ class TextMapDisplay:
             ]
             self.ax_.legend()
         self.ax_.set(xticks=[], yticks=[])
-        return self
 
 
 def _features(estimator: Any) -> Any:
@@ -365,16 +352,3 @@ def _features(estimator: Any) -> Any:
 def _kinds(curves: dict[str, Any]) -> list[str]:
     """What the curves are of: losses, scores or both."""
     return [kind for kind in ("loss", "score") if any(kind in name for name in curves)]
-
-
-def _axes(ax: Any) -> tuple[Any, Any]:
-    try:
-        from matplotlib import pyplot as plt
-    except ImportError as error:
-        raise ImportError(
-            "Drawing needs matplotlib, which is not installed. Install it with: pip "
-            'install "sklearn-static[plot]"'
-        ) from error
-    if ax is None:
-        _, ax = plt.subplots(layout="constrained")
-    return ax, ax.figure

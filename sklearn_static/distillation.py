@@ -14,6 +14,7 @@ from tokenizers import Tokenizer
 
 from ._distill.tokenizer import static_tokenizer, tokens_by_id
 from ._tokens.tokenizer import unknown_token_id
+from ._utils.compat import Interval, validate_params
 from .embedding import StaticEmbedding
 
 if TYPE_CHECKING:
@@ -22,6 +23,14 @@ if TYPE_CHECKING:
 __all__ = ["distill"]
 
 
+@validate_params(
+    {
+        "dimensions": [Interval(Integral, 1, None, closed="left")],
+        "sif_coefficient": [Interval(Real, 0, None, closed="neither"), None],
+        "batch_size": [Interval(Integral, 1, None, closed="left")],
+    },
+    prefer_skip_nested_validation=True,
+)
 def distill(
     model_name_or_folder: str | Path,
     *,
@@ -119,9 +128,6 @@ def distill(
     >>> embedding.save_pretrained("my-embedding")  # doctest: +SKIP
     """
     words = _checked_vocabulary(vocabulary)
-    _check_count("dimensions", dimensions)
-    _check_count("batch_size", batch_size)
-    _check_sif_coefficient(sif_coefficient)
     teacher = _import_teacher()(
         str(model_name_or_folder),
         device,
@@ -215,31 +221,6 @@ def _checked_vocabulary(vocabulary: Sequence[str] | None) -> list[str]:
                 "expected."
             )
     return words
-
-
-def _check_count(name: str, value: int) -> None:
-    if not isinstance(value, Integral):
-        raise TypeError(
-            f"{name} is {value!r} of type {type(value).__name__}, but an int was "
-            "expected."
-        )
-    if value < 1:
-        raise ValueError(f"{name} is {value}, but 1 or more was expected.")
-
-
-def _check_sif_coefficient(value: float | None) -> None:
-    if value is None:
-        return
-    if not isinstance(value, Real):
-        raise TypeError(
-            f"sif_coefficient is {value!r} of type {type(value).__name__}, but a float "
-            "or None was expected."
-        )
-    if not 0 < value < np.inf:
-        raise ValueError(
-            f"sif_coefficient is {value}, but a positive number such as 1e-4 was "
-            "expected, or None for equal weights."
-        )
 
 
 def _check_reducible(dimensions: int, n_dimensions: int, n_tokens: int) -> None:

@@ -101,16 +101,8 @@ class StaticPipeline(FormerName, VersionedPickleMixin, FolderMixin, Pipeline):
         ----------
         name_or_folder : str or Path
             A folder, or the id of a repository on the Hub.
-        revision : str, default=None
-            Branch, tag or commit on the Hub.
-        token : str or bool, default=None
-            The Hub's access token; None takes the one that is logged in, if any.
-        local_files_only : bool, default=False
-            Whether to look into the download cache only.
-        cache_dir : str or Path, default=None
-            Where downloads are kept; None is ``huggingface_hub``'s own place.
-        subfolder : str, default=None
-            Where in the folder or repository the pipeline is.
+        revision, token, local_files_only, cache_dir, subfolder
+            As of :meth:`StaticEmbedding.from_pretrained`.
 
         Returns
         -------
@@ -331,18 +323,8 @@ class StaticPipeline(FormerName, VersionedPickleMixin, FolderMixin, Pipeline):
 
         Parameters
         ----------
-        texts : list, tuple, array, Series or one-column frame of str, default=None
-            Texts like those to come, such as those that were trained on. Tokens that
-            do not occur in them share a row with the token most like them. None
-            leaves every token its row.
-        dtype : {"float32", "float16", "int8"}, default=None
-            What the table is stored as; None is as it is. An int8 row has a scale of
-            its own, kept among the weights. Embeddings stay float32.
-        dimensions : int, default=None
-            How many dimensions to keep: those of the largest singular values of the
-            embeddings of `texts` or, without texts, of the table. None keeps all.
-        min_df : int, default=1
-            How many of `texts` a token has to occur in to keep a row of its own.
+        texts, dtype, dimensions, min_df
+            As of :meth:`StaticEmbedding.compress`, for the table.
 
         Returns
         -------
@@ -381,12 +363,10 @@ class StaticPipeline(FormerName, VersionedPickleMixin, FolderMixin, Pipeline):
             if word_weights is not None:
                 same = np.eye(word_weights.n_outputs, dtype=np.float32)
                 directions = block_diag(directions, same)
-            settings = {**head.get_params(deep=False)}
-            settings["head"] = head.head.on_coordinates(directions)
-            head = type(head)(**settings)
+            head = clone(head).set_params(head=head.head.on_coordinates(directions))
         (first, _), (last, _) = self.steps
         steps = [(first, clone(transformer).set_params(model=smaller)), (last, head)]
-        return type(self)(**{**self.get_params(deep=False), "steps": steps})
+        return clone(self).set_params(steps=steps)
 
     def to_onnx(self, path: str | Path) -> None:
         """Write an ONNX file that predicts the same from the ids of tokens.

@@ -17,11 +17,11 @@ import numpy as np
 import torch
 from safetensors.numpy import load_file
 from tokenizers import Tokenizer
-from tqdm.auto import tqdm
 from transformers import AutoModel, AutoTokenizer
 from transformers.utils import logging
 
 from .._utils.arrays import unit_rows
+from .._utils.progress import shown
 
 __all__ = ["Teacher"]
 
@@ -67,12 +67,8 @@ class Teacher:
         the last hidden states is taken.
     device : str
         Where torch computes.
-    revision : str, default=None
-        Branch, tag or commit on the Hub.
-    token : str or bool, default=None
-        The Hub's access token; None takes the one that is logged in, if any.
-    local_files_only : bool, default=False
-        Whether to look into the download cache only.
+    **hub_options : object
+        The revision, token and the like with which to download from the Hub.
 
     Attributes
     ----------
@@ -93,12 +89,9 @@ class Teacher:
         self,
         name_or_folder: str,
         device: str,
-        *,
-        revision: str | None = None,
-        token: str | bool | None = None,
-        local_files_only: bool = False,
+        **hub_options: Any,
     ) -> None:
-        self._folder = _resolved(name_or_folder, revision, token, local_files_only)
+        self._folder = _resolved(name_or_folder, hub_options)
         self._model = self._open_model(device)
         self.tokenizer = self._open_tokenizer()
         self._pooling: list[str] = ["mean"]
@@ -132,8 +125,7 @@ class Teacher:
         """
         pooled = []
         batches = _batches_of_equal_length([len(ids) for ids in tokens], batch_size)
-        shown = tqdm(batches, "teacher") if show_progress_bar else batches
-        for rows in shown:
+        for rows in shown(batches, "teacher", show=show_progress_bar):
             ids = [[*self._prefix, *tokens[i], *self._suffix] for i in rows]
             pooled.append(self._pool(ids))
         embeddings = np.concatenate(pooled)
@@ -231,12 +223,7 @@ class Teacher:
         return json.loads(path.read_bytes()) if path.is_file() else None
 
 
-def _resolved(
-    name_or_folder: str,
-    revision: str | None,
-    token: str | bool | None,
-    local_files_only: bool,
-) -> Path:
+def _resolved(name_or_folder: str, hub_options: dict[str, Any]) -> Path:
     """A folder as it is, that of a Hub id after downloading it."""
     if Path(name_or_folder).is_dir():
         return Path(name_or_folder)
@@ -244,13 +231,7 @@ def _resolved(
 
     try:
         return Path(
-            snapshot_download(
-                name_or_folder,
-                revision=revision,
-                token=token,
-                local_files_only=local_files_only,
-                allow_patterns=list(_FILES),
-            )
+            snapshot_download(name_or_folder, allow_patterns=[*_FILES], **hub_options)
         )
     except Exception as error:
         raise FileNotFoundError(

@@ -8,6 +8,7 @@ from sklearn.utils._param_validation import (
     Options,
     RealNotInt,
     StrOptions,
+    validate_params,
 )
 from sklearn.utils.validation import _check_sample_weight as check_sample_weight
 
@@ -27,6 +28,7 @@ __all__ = [
     "StrOptions",
     "check_sample_weight",
     "fit_context",
+    "validate_params",
 ]
 
 fit_context = _fit_context(prefer_skip_nested_validation=True)

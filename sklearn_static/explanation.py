@@ -23,21 +23,22 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.special import log_softmax
+from sklearn.base import is_classifier
 from sklearn.utils.metaestimators import available_if
 
 from ._lexical.weights import WordWeights
 from ._tokens.bags import TokenBags
 from ._utils.ranking import Ranking, ranked
 from .embedding import StaticEmbedding
-from .head import StaticHeadClassifier, StaticHeadRegressor
+from .head import FrozenHead, StaticHeadClassifier
 from .transformer import features_of_bags, parts_of
 
 __all__ = [
+    "ExplainMixin",
     "Explanation",
     "Explanations",
-    "FormerName",
+    "TopTokensMixin",
     "attributed",
-    "explained",
     "top_tokens",
     "word_weights_of",
 ]
@@ -211,22 +212,10 @@ def _mark(text: str, value: float, strength: float) -> str:
     return f'<span style="{style}" title="{value:+.3f}">{escape(text)}</span>'
 
 
-def explained(
-    embedding: StaticEmbedding,
-    word_weights: WordWeights | None,
-    head: StaticHeadClassifier | StaticHeadRegressor,
-    texts: list[str],
-) -> Explanations:
-    """An explanation of each of `texts` by the tokens that features come from."""
-    return Explanations(
-        [_explained(embedding, word_weights, head, text) for text in texts]
-    )
-
-
 def _explained(
     embedding: StaticEmbedding,
     word_weights: WordWeights | None,
-    head: StaticHeadClassifier | StaticHeadRegressor,
+    head: FrozenHead,
     text: str,
 ) -> Explanation:
     tokens, ids, spans = embedding.pieces(text)
@@ -499,17 +488,120 @@ def _log_odds(head: StaticHeadClassifier, features: np.ndarray) -> np.ndarray:
     return log_odds
 
 
-class FormerName:
-    """Has ``top_tokens`` under the name of version 0.1, too."""
+class ExplainMixin:
+    """``explain`` for what has a head on embeddings of texts."""
 
-    @available_if(lambda self: hasattr(self, "top_tokens"))
+    def _explained_parts(
+        self,
+    ) -> tuple[StaticEmbedding, WordWeights | None, FrozenHead]:
+        """What scores come from."""
+        raise NotImplementedError
+
+    def _check_texts(self, X: Any, *, reset: bool) -> list[str]:
+        raise NotImplementedError
+
+    def explain(self, X: Any) -> Explanations:
+        """Explain the scores of texts by the contributions of their tokens.
+
+        Parameters
+        ----------
+        X : list, tuple, array, Series or one-column frame of str
+            The texts, n_texts of them.
+
+        Returns
+        -------
+        explanations : Explanations
+            A list of n_texts :class:`~sklearn_static.explanation.Explanation`, which
+            notebooks show as coloured text.
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator has not been fitted.
+        TypeError
+            If X is not as described, the steps of a pipeline have been altered, or
+            embeddings are not the mean of token vectors, since the encoding has been
+            replaced.
+
+        Notes
+        -----
+        A text's features are sums over its tokens, so the contributions to the scores
+        of an affine head, as that of a linear estimator, are exact. Other heads are
+        followed from no features to all of them, with the method of integrated
+        gradients, whose error is the residual.
+
+        Examples
+        --------
+        >>> from sklearn_static import StaticLinearClassifier
+        >>> texts, labels = ["good film", "bad film"] * 10, ["pos", "neg"] * 10
+        >>> classifier = StaticLinearClassifier(random_state=0).fit(texts, labels)
+        >>> (explanation,) = classifier.explain(["Good acting!"])
+        >>> explanation.best
+        'pos'
+        >>> [token for token, contribution in explanation.top(1)]
+        ['Good']
+        """
+        parts = self._explained_parts()
+        texts = self._check_texts(X, reset=False)
+        return Explanations([_explained(*parts, text) for text in texts])
+
+
+class TopTokensMixin(ExplainMixin):
+    """``top_tokens`` for classifiers, and pipelines that are one."""
+
+    @available_if(is_classifier)
+    def top_tokens(
+        self, X: Any = None, *, n_tokens: int = 10, min_df: int = 1
+    ) -> dict[Any, Ranking]:
+        """The tokens, words and word pairs of the greatest log-odds for each class.
+
+        Parameters
+        ----------
+        X : list, tuple, array, Series or one-column frame of str, default=None
+            Texts whose tokens, words and word pairs are ranked, such as those of
+            ``fit``. None takes all tokens of the tokenizer, most of which no training
+            text may have had, and the pairs of words of one token. Words of several
+            tokens are stored as hashes, which have no names without texts.
+        n_tokens : int, default=10
+            How many at most for each class.
+        min_df : int, default=1
+            How many of the texts in `X` a token, word or pair has to occur in.
+
+        Returns
+        -------
+        top : dict of object to list of (str, float)
+            For each class, tokens and words with the log-odds of the class for a text
+            of nothing else, the greatest first. A pair has those of its own weight.
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator has not been fitted.
+        TypeError
+            As of :meth:`explain`.
+
+        Examples
+        --------
+        >>> from sklearn_static import StaticLinearClassifier
+        >>> texts, labels = ["good film", "bad film"] * 10, ["pos", "neg"] * 10
+        >>> classifier = StaticLinearClassifier(random_state=0).fit(texts, labels)
+        >>> top = classifier.top_tokens(texts, n_tokens=1)
+        >>> {label: [token for token, _ in best] for label, best in top.items()}
+        {'neg': ['bad'], 'pos': ['good']}
+        """
+        embedding, word_weights, head = self._explained_parts()
+        texts = None if X is None else self._check_texts(X, reset=False)
+        assert isinstance(head, StaticHeadClassifier)
+        return top_tokens(embedding, word_weights, head, texts, n_tokens, min_df)
+
+    @available_if(is_classifier)
     def telling_tokens(self, X: Any = None, **settings: Any) -> dict[Any, Ranking]:
-        """The former name of ``top_tokens``, deprecated.
+        """The former name of :meth:`top_tokens`, deprecated.
 
         Parameters
         ----------
         X, **settings
-            As of ``top_tokens``.
+            As of :meth:`top_tokens`.
 
         Returns
         -------
@@ -526,7 +618,7 @@ class FormerName:
             FutureWarning,
             stacklevel=2,
         )
-        top: dict[Any, Ranking] = getattr(self, "top_tokens")(X, **settings)  # noqa: B009
+        top: dict[Any, Ranking] = self.top_tokens(X, **settings)
         return top
 
 

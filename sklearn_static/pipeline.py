@@ -27,9 +27,8 @@ from ._layers.bounds import Rows
 from ._onnx import write_onnx
 from ._utils.arrays import bound
 from ._utils.pickling import VersionedPickleMixin
-from ._utils.ranking import Ranking
 from .embedding import StaticEmbedding
-from .explanation import Explanations, FormerName, explained, top_tokens
+from .explanation import TopTokensMixin
 from .head import FrozenHead, head_of, of_texts
 from .transformer import StaticEmbeddingTransformer
 
@@ -41,7 +40,7 @@ def _head_has(method: str) -> Callable[[Any], bool]:
     return lambda pipeline: hasattr(pipeline.steps[-1][1], method)
 
 
-class StaticPipeline(FormerName, VersionedPickleMixin, FolderMixin, Pipeline):
+class StaticPipeline(TopTokensMixin, VersionedPickleMixin, FolderMixin, Pipeline):
     """A trained table and head as a scikit-learn pipeline without torch.
 
     What :meth:`StaticClassifier.to_pipeline` returns. The first step, ``embedding``, is
@@ -232,84 +231,13 @@ class StaticPipeline(FormerName, VersionedPickleMixin, FolderMixin, Pipeline):
         texts = transformer._check_texts(X, reset=False)
         return of_texts(getattr(head, method), transformer.transform, texts)
 
-    def explain(self, X: Any) -> Explanations:
-        """Tell which tokens the scores of texts come from.
-
-        Parameters
-        ----------
-        X : list, tuple, array, Series or one-column frame of str
-            The texts, n_texts of them.
-
-        Returns
-        -------
-        explanations : Explanations
-            A list of n_texts :class:`~sklearn_static.explanation.Explanation`, which
-            notebooks show as coloured text.
-
-        Raises
-        ------
-        TypeError
-            If the steps have been altered, or X is not as described.
-
-        Examples
-        --------
-        >>> from sklearn_static import StaticClassifier
-        >>> texts, labels = ["good film", "bad film"] * 10, ["pos", "neg"] * 10
-        >>> pipeline = StaticClassifier(random_state=0).fit(texts, labels).to_pipeline()
-        >>> (explanation,) = pipeline.explain(["Good acting!"])
-        >>> explanation.best
-        'pos'
-        >>> [token for token, contribution in explanation.top(1)]
-        ['Good']
-        """
+    def _explained_parts(self) -> Any:
         transformer, head = self._parts("be explained.")
-        texts = transformer._check_texts(X, reset=False)
-        return explained(transformer.embedding, transformer.word_weights, head, texts)
+        return transformer.embedding, transformer.word_weights, head
 
-    @available_if(_head_has("classes_"))
-    def top_tokens(
-        self, X: Any = None, *, n_tokens: int = 10, min_df: int = 1
-    ) -> dict[Any, Ranking]:
-        """The tokens, words and word pairs of the greatest log-odds for each class.
-
-        Parameters
-        ----------
-        X : list, tuple, array, Series or one-column frame of str, default=None
-            Texts whose tokens, words and word pairs are ranked. None takes all tokens
-            of the tokenizer, most of which no training text may have had, and the pairs
-            of words of one token. Words of several tokens are stored as hashes, which
-            have no names without texts.
-        n_tokens : int, default=10
-            How many at most for each class.
-        min_df : int, default=1
-            How many of the texts in `X` a token, word or pair has to occur in.
-
-        Returns
-        -------
-        top : dict of object to list of (str, float)
-            For each class, tokens and words with the log-odds of the class for a text
-            of nothing else, the greatest first. A pair has those of its own weight.
-
-        Raises
-        ------
-        TypeError
-            If the steps have been altered, or X is not as described.
-
-        Examples
-        --------
-        >>> from sklearn_static import StaticClassifier
-        >>> texts, labels = ["good film", "bad film"] * 10, ["pos", "neg"] * 10
-        >>> pipeline = StaticClassifier(random_state=0).fit(texts, labels).to_pipeline()
-        >>> top = pipeline.top_tokens(texts, n_tokens=1)
-        >>> {label: [token for token, _ in best] for label, best in top.items()}
-        {'neg': ['bad'], 'pos': ['good']}
-        """
-        transformer, head = self._parts("be asked for tokens.")
-        texts = None if X is None else transformer._check_texts(X, reset=False)
-        word_weights = transformer.word_weights
-        return top_tokens(
-            transformer.embedding, word_weights, head, texts, n_tokens, min_df
-        )
+    def _check_texts(self, X: Any, *, reset: bool) -> list[str]:
+        texts: list[str] = self.steps[0][1]._check_texts(X, reset=reset)
+        return texts
 
     def compress(
         self,

@@ -22,7 +22,7 @@ from .._utils.validation import (
     column_seen,
 )
 from ..embedding import StaticEmbedding
-from ..explanation import Explanations, explained
+from ..explanation import ExplainMixin
 from ..head import of_texts
 from ..pipeline import StaticPipeline
 from ..transformer import StaticEmbeddingTransformer, features_of
@@ -50,7 +50,9 @@ class Task:
     data: dict[str, Any]
 
 
-class StaticModelBase(VersionedPickleMixin, CallbackSupportMixin, BaseEstimator):
+class StaticModelBase(
+    ExplainMixin, VersionedPickleMixin, CallbackSupportMixin, BaseEstimator
+):
     """A table, word weights and a head, fitted in whichever way.
 
     Subclasses say what y may be (`_check_y`), what is learned from it
@@ -147,38 +149,8 @@ class StaticModelBase(VersionedPickleMixin, CallbackSupportMixin, BaseEstimator)
         check_is_fitted(self)
         return self.embedding_, self.word_weights_
 
-    def explain(self, X: Any) -> Explanations:
-        """Tell which tokens the scores of texts come from.
-
-        Parameters
-        ----------
-        X : list, tuple, array, Series or one-column frame of str
-            The texts, n_texts of them.
-
-        Returns
-        -------
-        explanations : Explanations
-            A list of n_texts :class:`~sklearn_static.explanation.Explanation`, which
-            notebooks show as coloured text.
-
-        Raises
-        ------
-        NotFittedError
-            If the estimator has not been fitted.
-        TypeError
-            If embeddings are not the mean of token vectors, since the encoding has been
-            replaced.
-
-        Notes
-        -----
-        A text's features are sums over its tokens, so where the head is affine, as that
-        of a linear estimator is, what each token contributes is exact. Other heads are
-        followed from no features to all of them, with the method of integrated
-        gradients; the residual says what it leaves over.
-        """
-        embedding, word_weights = self._sums()
-        texts = self._check_texts(X, reset=False)
-        return explained(embedding, word_weights, self.head_, texts)
+    def _explained_parts(self) -> Any:
+        return *self._sums(), self.head_
 
     def to_pipeline(self) -> StaticPipeline:
         """Freeze the fitted estimator into a pipeline that needs no torch.

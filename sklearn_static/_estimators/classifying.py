@@ -11,8 +11,7 @@ from sklearn.base import ClassifierMixin
 from .._layers.layers import Head
 from .._linear import Solution, solve
 from .._utils.compat import Interval, StrOptions
-from .._utils.ranking import Ranking
-from ..explanation import FormerName, top_tokens
+from ..explanation import TopTokensMixin
 from ..head import StaticHeadClassifier
 from .base import StaticModelBase
 from .checks import check_labels
@@ -22,7 +21,7 @@ from .targets import ClassTargets, ClassWeight, LabelTargets
 __all__ = ["Classifying"]
 
 
-class Classifying(FormerName, ClassifierMixin, StaticModelBase):
+class Classifying(TopTokensMixin, ClassifierMixin, StaticModelBase):
     """A classifier of one class a text, or of any number of labels."""
 
     C: float
@@ -99,40 +98,6 @@ class Classifying(FormerName, ClassifierMixin, StaticModelBase):
         """
         scores: np.ndarray = self._predict("decision_function", X)
         return scores
-
-    def top_tokens(
-        self, X: Any = None, *, n_tokens: int = 10, min_df: int = 1
-    ) -> dict[Any, Ranking]:
-        """The tokens, words and word pairs of the greatest log-odds for each class.
-
-        Parameters
-        ----------
-        X : list, tuple, array, Series or one-column frame of str, default=None
-            Texts whose tokens, words and word pairs are ranked, such as those of
-            ``fit``. None takes all tokens of the tokenizer, most of which no training
-            text may have had, and the pairs of words of one token. Words of several
-            tokens are stored as hashes, which have no names without texts.
-        n_tokens : int, default=10
-            How many at most for each class.
-        min_df : int, default=1
-            How many of the texts in `X` a token, word or pair has to occur in.
-
-        Returns
-        -------
-        top : dict of object to list of (str, float)
-            For each class, tokens and words with the log-odds of the class for a text
-            of nothing else, the greatest first. A pair has those of its own weight.
-
-        Raises
-        ------
-        NotFittedError
-            If the estimator has not been fitted.
-        TypeError
-            If X is not as described, or the encoding has been replaced.
-        """
-        embedding, word_weights = self._sums()
-        texts = None if X is None else self._check_texts(X, reset=False)
-        return top_tokens(embedding, word_weights, self.head_, texts, n_tokens, min_df)
 
     @property
     def classes_(self) -> np.ndarray:

@@ -16,7 +16,7 @@ References
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from html import escape
 from typing import Any, NamedTuple
@@ -28,6 +28,7 @@ from sklearn.utils.metaestimators import available_if
 
 from ._lexical.weights import WordWeights
 from ._tokens.bags import TokenBags
+from ._utils.parallel import slices
 from ._utils.ranking import Ranking, ranked
 from .embedding import StaticEmbedding
 from .head import FrozenHead, StaticHeadClassifier
@@ -267,8 +268,7 @@ def attributed(scores: Scores, parts: np.ndarray, n_steps: int) -> np.ndarray:
     halves = parts / np.float32(2 * n_steps)
     for step in range(n_steps):
         middle = features * np.float32((step + 0.5) / n_steps)
-        for start in range(0, len(parts), _ROWS):
-            part = slice(start, start + _ROWS)
+        for part in slices(len(parts), _ROWS):
             difference = np.subtract(
                 scores(middle + halves[part]),
                 scores(middle - halves[part]),
@@ -446,13 +446,10 @@ def _log_odds_of_bags(
     bags: TokenBags,
 ) -> np.ndarray:
     """Of texts of these tokens alone, of shape (n_texts, n_classes), float64."""
-    n_texts = len(bags.offsets) - 1
+    texts = np.arange(len(bags.offsets) - 1)
     parts = [np.empty((0, len(head.classes_)))]
-    for part in _parts(n_texts):
-        rows = TokenBags(
-            bags.ids[bags.offsets[part.start] : bags.offsets[part.stop]],
-            bags.offsets[part.start : part.stop + 1] - bags.offsets[part.start],
-        )
+    for part in slices(len(texts), _ROWS):
+        rows = bags.take(texts[part])
         parts.append(_log_odds(head, features_of_bags(embedding, word_weights, rows)))
     return np.concatenate(parts)
 
@@ -466,17 +463,12 @@ def _log_odds_of_pairs(
     """Of the weights of pairs alone, beside no embedding."""
     parts = [np.empty((0, len(head.classes_)))]
     if word_weights is not None:
-        for part in _parts(len(pairs)):
+        for part in slices(len(pairs), _ROWS):
             # A text of nothing but the pair would have a TF-IDF of one.
             weights = word_weights.weights[pairs[part]]
             nothing = np.zeros((len(weights), embedding.n_dimensions), np.float32)
             parts.append(_log_odds(head, np.hstack([nothing, weights])))
     return np.concatenate(parts)
-
-
-def _parts(n_rows: int) -> Iterator[slice]:
-    for start in range(0, n_rows, _ROWS):
-        yield slice(start, min(start + _ROWS, n_rows))
 
 
 def _log_odds(head: StaticHeadClassifier, features: np.ndarray) -> np.ndarray:

@@ -23,12 +23,7 @@ from ._tokens.bags import TokenBags
 from ._utils.compat import Interval, StrOptions
 from ._utils.parallel import DEFAULT_BATCH_SIZE, for_each_batch
 from ._utils.pickling import VersionedPickleMixin
-from ._utils.validation import (
-    HandleMissing,
-    check_column_name,
-    check_texts,
-    column_seen,
-)
+from ._utils.validation import HandleMissing, TextInputMixin
 from .embedding import DEFAULT_MODEL, StaticEmbedding, resolve_embedding
 
 __all__ = [
@@ -40,6 +35,7 @@ __all__ = [
 
 
 class StaticEmbeddingTransformer(
+    TextInputMixin,
     VersionedPickleMixin,
     ClassNamePrefixFeaturesOutMixin,
     TransformerMixin,
@@ -178,16 +174,6 @@ class StaticEmbeddingTransformer(
             show_progress_bar=bool(self.verbose),
         )
 
-    def _check_texts(self, X: Any, *, reset: bool) -> list[str]:
-        """The texts in `X`: all data comes in here. `reset` is true in ``fit``."""
-        if not reset:
-            check_column_name(self, X)
-        return check_texts(X, handle_missing=self.handle_missing)
-
-    def _column_seen(self, X: Any) -> dict[str, Any]:
-        """The attributes about X that ``fit`` learns, together with all others."""
-        return column_seen(X)
-
     @property
     def embedding(self) -> StaticEmbedding:
         """What embeds, once the transformer is fitted; reading it opens nothing."""
@@ -230,8 +216,6 @@ class StaticEmbeddingTransformer(
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
-        tags.input_tags.string = True
-        tags.input_tags.two_d_array = False
         tags.requires_fit = not isinstance(self.model, StaticEmbedding)
         tags.transformer_tags.preserves_dtype = []
         return tags

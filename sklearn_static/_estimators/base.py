@@ -15,12 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 from .._lexical.weights import WordWeights
 from .._utils.compat import CallbackSupportMixin, StrOptions
 from .._utils.pickling import VersionedPickleMixin
-from .._utils.validation import (
-    HandleMissing,
-    check_column_name,
-    check_texts,
-    column_seen,
-)
+from .._utils.validation import TextInputMixin
 from ..embedding import StaticEmbedding
 from ..explanation import ExplainMixin
 from ..head import of_texts
@@ -51,15 +46,17 @@ class Task:
 
 
 class StaticModelBase(
-    ExplainMixin, VersionedPickleMixin, CallbackSupportMixin, BaseEstimator
+    TextInputMixin,
+    ExplainMixin,
+    VersionedPickleMixin,
+    CallbackSupportMixin,
+    BaseEstimator,
 ):
     """A table, word weights and a head, fitted in whichever way.
 
     Subclasses say what y may be (`_check_y`), what is learned from it
     (`_find_targets`), what scores mean (`_freeze`), and how to fit.
     """
-
-    handle_missing: HandleMissing
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "model": [str, Path, StaticEmbedding],
@@ -68,16 +65,6 @@ class StaticModelBase(
         "random_state": ["random_state"],
         "verbose": ["verbose"],
     }
-
-    def _check_texts(self, X: Any, *, reset: bool) -> list[str]:
-        """The texts in `X`: all data comes in here. `reset` is true in a first fit."""
-        if not reset:
-            check_column_name(self, X)
-        return check_texts(X, handle_missing=self.handle_missing)
-
-    def _column_seen(self, X: Any) -> dict[str, Any]:
-        """The attributes about X that a first fit learns, together with all others."""
-        return column_seen(X)
 
     def _take_over(self, learned: dict[str, Any], X: Any) -> None:
         """Change the estimator after a first fit, in one step.
@@ -207,12 +194,6 @@ class StaticModelBase(
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "head_")
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.input_tags.string = True
-        tags.input_tags.two_d_array = False
-        return tags
 
 
 def own_random_state(random_state: Any) -> np.random.RandomState:

@@ -11,6 +11,7 @@ from scipy.sparse import issparse
 
 __all__ = [
     "HandleMissing",
+    "TextInputMixin",
     "check_column_name",
     "check_embeddings",
     "check_texts",
@@ -54,6 +55,28 @@ def check_texts(X: Any, *, handle_missing: HandleMissing = "error") -> list[str]
     if set(map(type, texts)) <= {str}:
         return texts
     return [_as_str(text, i, handle_missing) for i, text in enumerate(texts)]
+
+
+class TextInputMixin:
+    """Estimators whose X is texts: all data comes in by `_check_texts`."""
+
+    handle_missing: HandleMissing
+
+    def _check_texts(self, X: Any, *, reset: bool) -> list[str]:
+        """The texts in `X`. `reset` is true in a first fit."""
+        if not reset:
+            check_column_name(self, X)
+        return check_texts(X, handle_missing=self.handle_missing)
+
+    def _column_seen(self, X: Any) -> dict[str, Any]:
+        """The attributes about X that a first fit learns, together with all others."""
+        return column_seen(X)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()  # type: ignore[misc]
+        tags.input_tags.string = True
+        tags.input_tags.two_d_array = False
+        return tags
 
 
 def check_column_name(estimator: Any, X: Any) -> None:

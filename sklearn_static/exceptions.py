@@ -8,14 +8,14 @@ __all__ = ["ModelFormatError", "VersionSkewWarning"]
 
 
 class ModelFormatError(ValueError):
-    """A model folder or a pickle does not hold what it should.
+    """A model folder or a pickle is damaged, inconsistent or of an unknown format.
 
     The message names the file, what was found and what was expected.
     """
 
 
 class VersionSkewWarning(InconsistentVersionWarning):
-    """A pickle was opened by another version of the package than wrote it.
+    """A pickle was written by another version of the package.
 
     Parameters
     ----------
@@ -38,7 +38,7 @@ class VersionSkewWarning(InconsistentVersionWarning):
         return (
             f"A {self.estimator_name} was pickled by sklearn-static "
             f"{self.original_version} and is opened by {self.current_version}, which "
-            "may break it or change what it predicts. Open it with the version that "
-            "wrote it, or train it again. What is to be kept from version to version "
-            "is better saved as a folder: to_pipeline().save_pretrained(folder)."
+            "may break it or change its predictions. Open it with the version that "
+            "wrote it, or train it again. To keep a model across versions, save it as "
+            "a folder: to_pipeline().save_pretrained(folder)."
         )

@@ -1,4 +1,4 @@
-"""Elementwise functions: in numpy, and drawn in a graph of ONNX operators."""
+"""Elementwise functions in numpy, and as ONNX operators."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ __all__ = ["ACTIVATIONS", "DRAWINGS", "GraphBuilder", "known_activation"]
 
 
 class GraphBuilder(Protocol):
-    """What adds operators to an ONNX graph, so that layers need not import onnx."""
+    """The interface of an ONNX graph, so that layers do not import onnx."""
 
     def __call__(
         self, operator: str, *inputs: str | np.ndarray | np.generic, **attributes: Any
     ) -> str:
-        """Add an operator on outputs of others, by name, and constants."""
+        """Add an operator; inputs are names of other outputs, or constants."""
         ...
 
 
@@ -31,7 +31,7 @@ def _gelu(X: np.ndarray) -> np.ndarray:
 
 
 def _gelu_tanh(X: np.ndarray) -> np.ndarray:
-    # A cube that overflows is infinite, and of that the tangent is right.
+    # Where the cube overflows to infinity, tanh is 1 or -1, as it should be.
     with np.errstate(over="ignore"):
         cubic = np.float32(np.sqrt(2 / np.pi)) * (X + np.float32(0.044715) * X**3)
     out: np.ndarray = X * (1 + np.tanh(cubic)) / 2
@@ -72,7 +72,7 @@ def _drawn_gelu_tanh(graph: GraphBuilder, X: str) -> str:
 
 
 def _gated(graph: GraphBuilder, X: str, gate: str) -> str:
-    """`X` times what is 0 for a `gate` of -1, and 1 for one of 1."""
+    """``X * (1 + gate) / 2``."""
     gated = graph("Mul", X, graph("Add", gate, np.float32(1)))
     return graph("Mul", gated, np.float32(0.5))
 
@@ -85,4 +85,4 @@ DRAWINGS: dict[str, Callable[[GraphBuilder, str], str]] = {
     "tanh": lambda graph, X: graph("Tanh", X),
     "sigmoid": lambda graph, X: graph("Sigmoid", X),
 }
-"""The functions of `ACTIVATIONS`, in ONNX."""
+"""The functions of `ACTIVATIONS` as ONNX operators."""

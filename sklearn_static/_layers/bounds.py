@@ -1,6 +1,6 @@
-"""What is proven of the rows that leave a layer: their width, a bound on their values.
+"""The width of a layer's outputs, and a bound on their values.
 
-A head that was read from a file is checked by these, without trying it on any row.
+They show that a head from a file cannot overflow, without running it.
 """
 
 from __future__ import annotations
@@ -12,18 +12,18 @@ import numpy as np
 __all__ = ["LARGEST", "Rows", "check_shape", "greatest"]
 
 LARGEST = 1e37
-"""The largest value that may leave a layer: float32 ends at 3e38."""
+"""The largest bound on outputs of a layer; float32 ends at 3e38."""
 
 
 class Rows(NamedTuple):
-    """What is known of the rows that enter a layer, or leave it.
+    """The inputs or outputs of a layer.
 
     Attributes
     ----------
     width : int
-        The length of a row.
+        The number of features.
     bound : float
-        No value is greater, nor less than its negative.
+        The greatest absolute value.
     """
 
     width: int

@@ -1,4 +1,4 @@
-"""Checks of what a file says of a layer: its tensors and numbers."""
+"""Checks of the tensors and numbers of a layer that come from a file."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _LARGEST = 1e30
 def number(value: Any, least: float = -_LARGEST) -> float:
     """`value`, if it is a number from `least` to the largest that a layer may have."""
     if type(value) not in (int, float) or not least <= value <= _LARGEST:
-        raise TypeError(f"{value!r} is no number from {least:g} to {_LARGEST:g}")
+        raise TypeError(f"{value!r} is not a number from {least:g} to {_LARGEST:g}")
     return float(value)
 
 
@@ -28,7 +28,7 @@ def place(value: Any) -> int:
     """`value`, if it is a whole number that can count columns."""
     # bool is a subclass of int, and a slice of True would be one of 1.
     if type(value) is not int or not 0 <= value < 2**31:
-        raise TypeError(f"{value!r} is no number of a column")
+        raise TypeError(f"{value!r} is not a column number")
     return value
 
 
@@ -38,11 +38,11 @@ def finite(name: str, tensor: np.ndarray) -> np.ndarray:
     Raises
     ------
     ValueError
-        If they are no finite floats.
+        If they are not finite floats.
     """
-    # What overflows float32 is infinite there.
+    # A float64 that overflows float32 becomes infinite, and is refused below.
     with np.errstate(over="ignore"):
         values = tensor.astype(np.float32, copy=False)
     if tensor.dtype.kind != "f" or not np.isfinite(values).all():
-        raise ValueError(f"{name} holds values that are no finite floats.")
+        raise ValueError(f"{name} holds values that are not finite floats.")
     return values

@@ -1,8 +1,8 @@
 """Heads as tensors and JSON, and back.
 
-A multi-layer perceptron is stored as model2vec does it: ``head.{i}.weight`` and
-``head.{i}.bias``, rectifiers understood. Any other head is described layer by layer,
-each tensor being named by where its layer stands.
+A multi-layer perceptron is stored in model2vec's format: ``head.{i}.weight`` and
+``head.{i}.bias``, with rectifiers implied. Any other head is described layer by layer,
+and the name of a tensor is the position of its layer.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def build_mlp(n_layers: Any, tensors: Tensors) -> Head:
     Raises
     ------
     ValueError
-        If the tensors are not those of so many layers.
+        If the tensors do not belong to that many layers.
     """
     if type(n_layers) is not int or 2 * n_layers != len(tensors):
         raise ValueError(
@@ -65,11 +65,12 @@ def build_mlp(n_layers: Any, tensors: Tensors) -> Head:
 
 
 def as_mlp(head: Head) -> list[Linear] | None:
-    """One multi-layer perceptron for a linear part beside another perceptron.
+    """The sum of a linear part and a perceptron as one multi-layer perceptron.
 
-    Its hidden layers have ``2 * n_inputs + 1`` units more, which carry the input past
-    the rectifiers, since ``x = relu(x) - relu(-x)``, and a one for the linear part's
-    bias: so no number is lost, and :func:`of_mlp` finds each again.
+    Its hidden layers have ``2 * n_inputs + 1`` more units. They pass the input through
+    the rectifiers, since ``x = relu(x) - relu(-x)``, and a one for the bias of the
+    linear part. No number is changed, so :func:`of_mlp` is its exact inverse. That way
+    model2vec can open heads that are fine-tuned from the linear solution.
 
     Parameters
     ----------
@@ -103,12 +104,12 @@ def as_mlp(head: Head) -> list[Linear] | None:
 
 
 def of_mlp(linear: list[Linear], n_inputs: Any) -> Head:
-    """The head that :func:`as_mlp` made the layers `linear` of.
+    """The inverse of :func:`as_mlp`, for a head of `n_inputs` features.
 
     Raises
     ------
     ValueError
-        If it made none like them of a head of `n_inputs` features.
+        If the layers are not an output of :func:`as_mlp`.
     """
     wrong = ValueError(
         f"linear_units is {n_inputs!r}, but the layers have no such linear part."
@@ -116,7 +117,8 @@ def of_mlp(linear: list[Linear], n_inputs: Any) -> Head:
     if type(n_inputs) is not int or len(linear) < 2 or n_inputs < 1:
         raise wrong
     n_carried = 2 * n_inputs + 1
-    # Shapes first: what is made below is then no larger than what the file holds.
+    # Shapes first, so that a faulty file cannot make the arrays below larger than its
+    # own.
     widths = [n_inputs, *(layer.bias.size for layer in linear)]
     shapes = list(zip(widths[1:], widths, strict=False))
     if [layer.weight.shape for layer in linear] != shapes:
@@ -124,7 +126,7 @@ def of_mlp(linear: list[Linear], n_inputs: Any) -> Head:
     if min(widths[1:-1]) <= n_carried:
         raise wrong
     head = _split(linear, n_inputs)
-    # What was read has to be what is written of it, so that no weight is dropped.
+    # Writing the head again has to give the same layers, or weights were dropped.
     again = as_mlp(head)
     if again is None or not all(
         np.array_equal(x.weight, y.weight) and np.array_equal(x.bias, y.bias)
@@ -138,7 +140,8 @@ def _split(linear: list[Linear], n_inputs: int) -> Head:
     """The head in layers whose last ``2 * n_inputs + 1`` hidden units carry a part."""
     first, *hidden, last = linear
     n_carried = 2 * n_inputs + 1
-    # Contiguous, as what was stored: products of views may round otherwise.
+    # Contiguous, as the arrays were before they were stored: BLAS may round products
+    # of views differently.
     inner = [Linear(first.weight[:-n_carried], first.bias[:-n_carried])]
     for layer in hidden:
         weight = np.ascontiguousarray(layer.weight[:-n_carried, :-n_carried])
@@ -162,7 +165,7 @@ def build_head(description: Any, tensors: Tensors) -> Head:
     Raises
     ------
     ValueError
-        If the description is none, or a tensor is missing or left over.
+        If the description is faulty, or a tensor is missing or unused.
     """
     left = dict(tensors)
     try:
@@ -170,7 +173,7 @@ def build_head(description: Any, tensors: Tensors) -> Head:
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"the description of the head is faulty: {error!r}.") from None
     if left:
-        raise ValueError(f"it holds {sorted(left)}, which no layer takes.")
+        raise ValueError(f"it holds {sorted(left)}, which no layer uses.")
     return head
 
 
@@ -181,19 +184,19 @@ def build_labels(classes: Any, dtype: Any) -> np.ndarray:
     ----------
     classes : list of str, int, float or bool
     dtype : str or None
-        As ``numpy.dtype.str`` has it; None where it is not known.
+        As ``numpy.dtype.str``; None if unknown.
 
     Raises
     ------
     ValueError
-        If they are no distinct labels, or not of that dtype.
+        If they are not distinct labels, or not of that dtype.
     """
     if not isinstance(classes, list) or not {*map(type, classes)} <= _LABEL_TYPES:
         raise ValueError(
             f"classes {classes!r}, but a list of labels was expected, each a str, int, "
             "float or bool."
         )
-    # NaN is no label: it does not even equal itself.
+    # NaN cannot be a label, since it does not equal itself.
     distinct = {label for label in classes if label == label}
     if not classes or len(distinct) < len(classes):
         raise ValueError(
@@ -217,12 +220,12 @@ def build_labels(classes: Any, dtype: Any) -> np.ndarray:
 
 def _labels_of_dtype(classes: list[Any], dtype: Any) -> np.ndarray:
     if not isinstance(dtype, str) or not _LABEL_DTYPE.fullmatch(dtype):
-        raise TypeError("it is none of labels")
+        raise TypeError("it is not a dtype of labels")
     chosen, labels = np.dtype(dtype), np.asarray(classes)
     if chosen.kind == "O":
         return np.asarray(classes, object)
     if chosen.kind == labels.dtype.kind == "U":
-        # What is wider takes memory for nothing.
+        # A wider dtype would only take memory.
         chosen = min(chosen, labels.dtype, key=lambda dtype: dtype.itemsize)
     with np.errstate(over="ignore", invalid="ignore"):
         return labels.astype(chosen)

@@ -1,7 +1,7 @@
-"""The head, a small feed-forward net on embeddings, in numpy.
+"""The head, a small feed-forward network on embeddings, in numpy.
 
-A layer says itself what it computes, how it is stored, what bounds its values have, and
-how it is drawn in ONNX: a new one is a class in here and an entry in `LAYERS`.
+Each layer defines what it computes, how it is stored, which bounds its outputs have and
+its ONNX operators. To add one, write a class here and list it in `LAYERS`.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ __all__ = [
 ]
 
 
-# Up to so many multiplications, OpenBLAS computes a product in one thread.
+# The number of multiplications up to which OpenBLAS uses one thread for a product.
 _IN_ONE_THREAD = 1 << 18
-# From so many rows in a block on, the blocks are worth their calls.
+# With fewer rows in a block, the calls would take longer than a second thread costs.
 _FEWEST_ROWS = 8
 
 
@@ -52,16 +52,16 @@ class Layer(Protocol):
 
 
 class NumpyLayer(ABC):
-    """A layer that needs no torch, and can be stored, bounded and drawn.
+    """A layer in numpy, which can be stored, checked for overflow and exported to ONNX.
 
     Attributes
     ----------
     kind : str
-        What descriptions call it.
+        Its type in descriptions.
     tensors : tuple of str
         Its attributes that are arrays.
     entries : dict of str to callable
-        Its other attributes, and what checks the value of each that a file has.
+        Its other attributes, each with a function that checks a value from a file.
     """
 
     kind: ClassVar[str]
@@ -73,7 +73,7 @@ class NumpyLayer(ABC):
         """The layer's output on `X`."""
 
     def describe(self, name: str, tensors: dict[str, np.ndarray]) -> dict[str, Any]:
-        """A JSON-able description; the arrays are put into `tensors` under `name`."""
+        """A JSON-able description; adds the arrays to `tensors`, prefixed by `name`."""
         for part in self.tensors:
             tensors[f"{name}.{part}"] = getattr(self, part)
         return {"type": self.kind} | {key: getattr(self, key) for key in self.entries}
@@ -82,7 +82,7 @@ class NumpyLayer(ABC):
     def build(
         cls, entry: dict[str, Any], name: str, tensors: dict[str, np.ndarray]
     ) -> NumpyLayer:
-        """The layer that was described so; its arrays are taken out of `tensors`.
+        """The inverse of :meth:`describe`; removes the arrays from `tensors`.
 
         Raises
         ------
@@ -97,17 +97,17 @@ class NumpyLayer(ABC):
 
     @abstractmethod
     def bounded(self, rows: Rows) -> Rows:
-        """What is known of the outputs, if that much is known of the inputs.
+        """The width and the bound of the outputs, given those of the inputs.
 
         Raises
         ------
         ValueError
-            If the layer cannot take such rows.
+            If the layer does not fit inputs of that width.
         """
 
     @abstractmethod
     def draw(self, graph: GraphBuilder, X: str) -> str:
-        """The outputs in an ONNX graph, by name, where the inputs are `X`."""
+        """Add the layer, on inputs named `X`, to a graph; the name of its outputs."""
 
     @property
     def is_affine(self) -> bool:
@@ -116,21 +116,24 @@ class NumpyLayer(ABC):
 
     @property
     def n_inputs(self) -> int | None:
-        """The width of the rows that it takes; None if its parts do not tell."""
+        """The number of input features; None if the layer takes any number."""
         return None
 
     def foreign(self) -> list[str]:
-        """The types of layers in it that are none of this module."""
+        """The types of nested layers that need torch."""
         return []
 
     def then_scaled(self, scale: np.ndarray, shift: np.ndarray) -> tuple[Layer, ...]:
-        """Layers for the outputs times `scale` plus `shift`."""
+        """Layers whose outputs are this one's times `scale`, plus `shift`."""
         return _scaled_after(self, scale, shift)
 
     def on_coordinates(
         self, directions: np.ndarray, later: tuple[Layer, ...]
     ) -> tuple[Layer, ...]:
-        """The layer and those `later`, for coordinates along `directions`."""
+        """Layers like this one and those `later`, for inputs given as coordinates.
+
+        See :meth:`Head.on_coordinates`.
+        """
         return _restored_before(directions, (self, *later))
 
 
@@ -177,7 +180,7 @@ class Linear(NumpyLayer):
         return f"Linear(n_inputs={n_inputs}, n_outputs={n_outputs})"
 
     def bounded(self, rows: Rows) -> Rows:
-        """The sums of absolute weights, times the bound of the inputs, plus biases."""
+        """By sums of absolute weights, times the bound of the inputs, plus biases."""
         n_outputs = self.bias.size
         check_shape("bias", self.bias, (max(n_outputs, 1),))
         check_shape("weight", self.weight, (n_outputs, rows.width))
@@ -192,7 +195,7 @@ class Linear(NumpyLayer):
         return self.weight.shape[1]
 
     def then_scaled(self, scale: np.ndarray, shift: np.ndarray) -> tuple[Layer, ...]:
-        """One affine map, which takes no longer."""
+        """Folded into weight and bias, so that prediction takes no longer."""
         weight = self.weight * scale[:, None]
         bias = self.bias * scale + shift
         return (Linear(weight.astype(np.float32), bias.astype(np.float32)),)
@@ -205,10 +208,11 @@ class Linear(NumpyLayer):
 
 
 def _product(X: np.ndarray, weight: np.ndarray) -> np.ndarray:
-    """``X @ weight``; in blocks of rows, each in one thread, where outputs are few.
+    """``X @ weight``, in blocks of rows where there are few outputs.
 
-    A second thread has little to do there, but OpenBLAS keeps it waiting for more, at
-    full speed, and whatever comes next is slowed down.
+    Each block is so small that OpenBLAS computes it in one thread. A second thread
+    gains little for few outputs, and keeps spinning afterwards, which slows down the
+    code that runs next.
     """
     n_rows = _IN_ONE_THREAD // max(weight.size, 1)
     if not _FEWEST_ROWS <= n_rows < len(X):
@@ -233,7 +237,7 @@ class Activation(NumpyLayer):
         return ACTIVATIONS[self.name](X)
 
     def bounded(self, rows: Rows) -> Rows:
-        """None of them puts out more than 1 or what came in."""
+        """Each function is bounded by 1 or by its input."""
         return Rows(rows.width, max(1.0, rows.bound))
 
     def draw(self, graph: GraphBuilder, X: str) -> str:
@@ -329,20 +333,20 @@ class LayerNorm(NumpyLayer):
         return len(self.weight)
 
     def bounded(self, rows: Rows) -> Rows:
-        """No standardised value exceeds the root of how many there are."""
+        """A standardised value is at most the square root of the width."""
         width = rows.width
         check_shape("weight", self.weight, (width,))
         check_shape("bias", self.bias, (width,))
-        # The squares are summed in float32, too.
+        # The sum of squares is float32, too, and must not overflow either.
         if (2 * rows.bound) ** 2 * width > LARGEST:
             return Rows(width, inf)
         return Rows(width, sqrt(width) * greatest(self.weight) + greatest(self.bias))
 
     def draw(self, graph: GraphBuilder, X: str) -> str:
-        """In steps.
+        """In single operators.
 
-        Runtimes take the mean square less the squared mean for the variance in their
-        own layer normalisation, which cancels where the mean is large.
+        LayerNormalization of some runtimes computes the variance as the mean square
+        less the squared mean, which loses all digits where the mean is large.
         """
         centred = graph("Sub", X, graph("ReduceMean", X, axes=[1], keepdims=1))
         squares = graph("Mul", centred, centred)
@@ -354,7 +358,7 @@ class LayerNorm(NumpyLayer):
 
 @dataclass(frozen=True, eq=False)
 class Residual(NumpyLayer):
-    """The input plus what `layers` make of it."""
+    """A residual connection around `layers`."""
 
     layers: tuple[Layer, ...]
 
@@ -377,8 +381,8 @@ class Residual(NumpyLayer):
         inner = Head(self.layers).bounded(rows)
         if inner.width != rows.width:
             raise ValueError(
-                f"its layers put out {inner.width} values for {rows.width}, but as "
-                "many as come in were expected."
+                f"its layers have {rows.width} inputs and {inner.width} outputs, but "
+                "the same number was expected."
             )
         return Rows(rows.width, rows.bound + inner.bound)
 
@@ -401,8 +405,8 @@ class Residual(NumpyLayer):
 class Slice(NumpyLayer):
     """The columns from `start` up to `stop`.
 
-    What a branch of :class:`Sum` begins with if it reads a part of the features only;
-    cheaper than zero weights for the others.
+    The first layer of a branch of :class:`Sum` that uses some features only; cheaper
+    than zero weights for the others.
     """
 
     start: int
@@ -419,8 +423,8 @@ class Slice(NumpyLayer):
     def bounded(self, rows: Rows) -> Rows:
         if not 0 <= self.start < self.stop <= rows.width:
             raise ValueError(
-                f"it takes columns {self.start} to {self.stop}, but {rows.width} come "
-                "in."
+                f"it takes columns {self.start} to {self.stop}, but there are "
+                f"{rows.width}."
             )
         return Rows(self.stop - self.start, rows.bound)
 
@@ -431,10 +435,10 @@ class Slice(NumpyLayer):
     def on_coordinates(
         self, directions: np.ndarray, later: tuple[Layer, ...]
     ) -> tuple[Layer, ...]:
-        """The coordinates that these columns depend on, and the layers for those.
+        """The slice of the coordinates that these columns depend on.
 
-        Directions of embeddings beside those of words are block-diagonal, so that
-        columns of one block need no coordinate of the other.
+        Directions of embeddings and word scores are block-diagonal, so columns of one
+        block need no coordinate of the other.
         """
         rows = directions[self.start : self.stop]
         used = np.flatnonzero(rows.any(axis=0))
@@ -445,12 +449,12 @@ class Slice(NumpyLayer):
 
 @dataclass(frozen=True, eq=False)
 class Sum(NumpyLayer):
-    """The sum of what several branches make of the same input.
+    """The sum of several branches on the same input.
 
     Attributes
     ----------
     branches : tuple of tuple of Layer
-        One or more, with as many outputs each.
+        One or more, with the same number of outputs.
     """
 
     branches: tuple[tuple[Layer, ...], ...]
@@ -462,11 +466,10 @@ class Sum(NumpyLayer):
         return [Head(branch) for branch in self.branches]
 
     def __call__(self, X: np.ndarray) -> np.ndarray:
-        """The branches' outputs, added up from the first to the last."""
         first, *others = self._heads
         total = first(X)
         for head in others:
-            # Not in place: what a branch puts out may be a view of `X`.
+            # Not in place: the output of a branch may be a view of `X`.
             total = total + head(X)
         return total
 
@@ -482,7 +485,9 @@ class Sum(NumpyLayer):
     ) -> Sum:
         branches = entry["branches"]
         if not isinstance(branches, list) or not branches:
-            raise TypeError(f"{name} has the branches {branches!r}, no list of any")
+            raise TypeError(
+                f"{name} has branches {branches!r}, not a list of one or more"
+            )
         return cls(
             tuple(
                 build_layers(branch, f"{name}.{i}", tensors)
@@ -494,11 +499,10 @@ class Sum(NumpyLayer):
         outputs = [head.bounded(rows) for head in self._heads]
         widths = [out.width for out in outputs]
         if len(set(widths)) != 1:
-            raise ValueError(f"its branches put out {widths} values, which differ.")
+            raise ValueError(f"its branches have {widths} outputs, which differ.")
         return Rows(widths[0], sum(out.bound for out in outputs))
 
     def draw(self, graph: GraphBuilder, X: str) -> str:
-        """The same sums in the same order."""
         total, *others = [head.draw(graph, X) for head in self._heads]
         for other in others:
             total = graph("Add", total, other)
@@ -510,7 +514,6 @@ class Sum(NumpyLayer):
 
     @property
     def n_inputs(self) -> int | None:
-        """Those of the first branch that tells."""
         widths = (head.n_inputs for head in self._heads)
         return next((width for width in widths if width is not None), None)
 
@@ -518,7 +521,7 @@ class Sum(NumpyLayer):
         return [name for head in self._heads for name in head.needing_torch()]
 
     def then_scaled(self, scale: np.ndarray, shift: np.ndarray) -> tuple[Layer, ...]:
-        """Every branch scaled, and the first shifted."""
+        # The shift is added once, by the first branch.
         first, *others = self._heads
         scaled = [first.then_scaled(scale, shift)]
         scaled += [head.then_scaled(scale, np.zeros_like(shift)) for head in others]
@@ -535,13 +538,13 @@ LAYERS: dict[str, type[NumpyLayer]] = {
     cls.kind: cls
     for cls in (Linear, Activation, LeakyReLU, Scale, LayerNorm, Residual, Slice, Sum)
 }
-"""All layers of this module, by what descriptions call them."""
+"""All layers of this module by their type in descriptions."""
 
 
 def build_layers(
     description: Any, prefix: str, tensors: dict[str, np.ndarray]
 ) -> tuple[Layer, ...]:
-    """The layers of a description; their arrays are taken out of `tensors`.
+    """The layers of a description; removes their arrays from `tensors`.
 
     Raises
     ------
@@ -549,7 +552,7 @@ def build_layers(
         If the description or a tensor is faulty.
     """
     if not isinstance(description, list):
-        raise TypeError(f"{prefix} is {description!r}, no list of layers")
+        raise TypeError(f"{prefix} is {description!r}, not a list of layers")
     return tuple(
         LAYERS[entry["type"]].build(entry, f"{prefix}.{i}", tensors)
         for i, entry in enumerate(description)
@@ -560,8 +563,8 @@ def _known(layer: Layer) -> NumpyLayer:
     if isinstance(layer, NumpyLayer):
         return layer
     raise TypeError(
-        f"A layer of type {type(layer).__name__} is none of numpy's: it cannot be "
-        "stored or exported, since it needs torch."
+        f"A layer of type {type(layer).__name__} needs torch: it cannot be stored or "
+        "exported."
     )
 
 
@@ -572,7 +575,7 @@ class Head:
     Attributes
     ----------
     layers : tuple of Layer
-        What the last puts out are scores, before softmax or the like.
+        The outputs of the last are the scores, before softmax or logistic function.
     """
 
     layers: tuple[Layer, ...]
@@ -601,7 +604,7 @@ class Head:
 
     @property
     def n_inputs(self) -> int | None:
-        """The width of the embeddings that it takes; None if no layer tells."""
+        """The number of input features; None if no layer depends on it."""
         for layer in self.layers:
             if isinstance(layer, NumpyLayer) and layer.n_inputs is not None:
                 return layer.n_inputs
@@ -612,7 +615,7 @@ class Head:
     def describe(
         self, name: str, tensors: dict[str, np.ndarray]
     ) -> list[dict[str, Any]]:
-        """JSON-able descriptions of the layers; arrays go into `tensors`.
+        """JSON-able descriptions of the layers; adds their arrays to `tensors`.
 
         Raises
         ------
@@ -625,12 +628,13 @@ class Head:
         ]
 
     def bounded(self, rows: Rows) -> Rows:
-        """What is known of the scores, if that much is known of the inputs.
+        """The width and the bound of the scores, given those of the inputs.
 
         Raises
         ------
         ValueError
-            If a layer does not fit the one before, or its values may overflow float32.
+            If a layer does not fit the one before it, or its outputs may overflow
+            float32.
         """
         for i, layer in enumerate(self.layers):
             try:
@@ -640,14 +644,14 @@ class Head:
                 raise ValueError(f"layer {i}, {name}: {error}") from error
             if rows.bound > LARGEST:
                 raise ValueError(
-                    f"layer {i}, {type(layer).__name__}, may put out {rows.bound:.1g}, "
-                    f"but {LARGEST:.0e} at most was expected: its values overflow "
-                    "float32."
+                    f"layer {i}, {type(layer).__name__}, may have outputs up to "
+                    f"{rows.bound:.1g}, but {LARGEST:.0e} at most was expected: more "
+                    "overflows float32."
                 )
         return rows
 
     def draw(self, graph: GraphBuilder, X: str) -> str:
-        """The scores in an ONNX graph, by name, where the embeddings are `X`.
+        """Add the layers, on the inputs named `X`, to a graph; the name of the scores.
 
         Raises
         ------
@@ -673,7 +677,7 @@ class Head:
         Parameters
         ----------
         directions : ndarray of shape (n_inputs, n_directions), float32
-            What the head's inputs are ``coordinates @ directions.T`` of.
+            The head's inputs are ``coordinates @ directions.T``.
         """
         if self.layers and isinstance(self.layers[0], NumpyLayer):
             first, *later = self.layers
@@ -681,7 +685,7 @@ class Head:
         return Head(_restored_before(directions, self.layers))
 
     def needing_torch(self) -> list[str]:
-        """The types of layers that are no numpy layers of this module."""
+        """The types of layers that need torch, nested ones included."""
         foreign = []
         for layer in self.layers:
             if isinstance(layer, NumpyLayer):
@@ -702,7 +706,7 @@ class Head:
 
 
 def mlp(linear: Sequence[Linear]) -> Head:
-    """The affine layers `linear` with a rectifier between each two."""
+    """The affine layers `linear` with a rectifier between them."""
     layers: list[Layer] = []
     for layer in linear:
         layers += [layer, Activation("relu")]

@@ -26,22 +26,22 @@ LARGEST = 1e15
 def frozen(
     values: Any, name: str, dtypes: tuple[type, ...], *, copy: bool = True
 ) -> np.ndarray:
-    """A read-only, C-contiguous array of one of `dtypes`, the first for others.
+    """A read-only, C-contiguous array of one of `dtypes`, by default the first.
 
     Parameters
     ----------
     values : array-like of numbers
     name : str
-        What error messages call the values.
+        For error messages.
     dtypes : tuple of type
-        If the first is an integer, so must the values be.
+        If the first is an integer type, values must be integers.
     copy : bool, default=True
-        Whether to copy an array that can be written to from elsewhere.
+        Whether to copy an array that others can write to.
 
     Raises
     ------
     TypeError
-        If the values are no numbers, or no integers where those are needed.
+        If the values are not numbers, or not integers where those are needed.
     ValueError
         If an integer is out of the dtype's range.
     """
@@ -52,7 +52,7 @@ def frozen(
         raise TypeError(f"{name} has dtype {array.dtype}, but {expected} expected.")
     dtype = array.dtype if array.dtype in dtypes else np.dtype(dtypes[0])
     may_share = not copy or _is_constant(array)
-    # What overflows is infinite, and found by the check for finite values.
+    # Values that overflow become infinite, which `check_fit` finds.
     with np.errstate(over="ignore"):
         take = np.asarray if may_share else np.array
         result = take(array, dtype, order="C")
@@ -70,7 +70,7 @@ def frozen_or_none(
 
 
 def _is_constant(array: np.ndarray) -> bool:
-    """Whether the memory of `array` is read-only through whatever it is a view of."""
+    """Whether `array` and all arrays that it is a view of are read-only."""
     base: Any = array
     while isinstance(base, np.ndarray):
         if base.flags.writeable:
@@ -125,13 +125,13 @@ def check_fit(
     mapping : ndarray of shape (n_tokens,), int32, or None
         If None, n_rows has to be n_tokens.
     n_tokens : int
-        How many the tokenizer has, gaps between its ids counted.
+        The number of ids of the tokenizer, gaps included.
 
     Raises
     ------
     ValueError
         If a shape is not as described, an index of `mapping` is out of range, or a
-        value is not finite or so large that sums over a text may not be.
+        value is not finite, or so large that the sum over a text may overflow.
     """
     if vectors.ndim != 2 or not vectors.shape[1]:
         raise ValueError(
@@ -179,9 +179,9 @@ def bound(vectors: np.ndarray, weights: np.ndarray | None) -> float:
 
 
 def _greatest(values: np.ndarray) -> float:
-    # Without a temporary array as large as `values`. numpy's max and min of values with
-    # a NaN are NaN, and a sum of values with a NaN or an infinity is not finite. For
-    # dtypes of few bits, the largest value that the dtype has is a bound.
+    # Avoids a temporary array as large as `values`. max and min propagate NaN, and a
+    # sum is not finite if a value is not. For small dtypes, their largest value is a
+    # bound that costs nothing.
     if values.dtype == np.float32:
         return float(max(values.max(initial=0), -values.min(initial=0)))
     if values.dtype.kind != "f":

@@ -1,4 +1,4 @@
-"""Every private or version-dependent name of other libraries that the package uses."""
+"""All private or version-dependent names of other libraries that the package uses."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ try:
 except ImportError:  # scikit-learn before 1.9 has no callbacks
 
     class CallbackSupportMixin:  # type: ignore[no-redef]
-        """Stands in where scikit-learn has no callbacks."""
+        """A mixin without effect, for scikit-learn without callbacks."""
 
 
 __all__ = [

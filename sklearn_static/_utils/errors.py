@@ -1,4 +1,4 @@
-"""Turning the errors of libraries into errors of a kind that callers expect."""
+"""Turning errors of libraries into the type that callers expect."""
 
 from __future__ import annotations
 
@@ -10,10 +10,9 @@ __all__ = ["reraise_as"]
 
 @contextmanager
 def reraise_as(kind: type[Exception], message: str) -> Iterator[None]:
-    """Raise `kind` in place of any error inside, which it names after `message`.
+    """Raise `kind`, with `message`, in place of any error inside.
 
-    OSError and MemoryError are left as they are: they are about the machine, not about
-    what was read.
+    OSError and MemoryError pass: they are about the machine, not about the data.
 
     Parameters
     ----------
@@ -26,8 +25,8 @@ def reraise_as(kind: type[Exception], message: str) -> Iterator[None]:
     except (OSError, MemoryError):
         raise
     except BaseException as error:
-        # A panic of a library written in Rust, such as tokenizers, is a BaseException,
-        # of a class that cannot be imported.
+        # A panic of a library written in Rust, such as tokenizers, is a BaseException
+        # whose class cannot be imported.
         if isinstance(error, Exception) or type(error).__name__ == "PanicException":
             raise kind(f"{message}: {error!r}.") from error
         raise

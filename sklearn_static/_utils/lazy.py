@@ -11,9 +11,9 @@ __all__ = ["lazy"]
 def lazy(compute: Callable[[Any], Any]) -> Any:
     """A property that calls `compute` once and keeps the value in the instance.
 
-    Two threads may compute the same value at once; either is kept. Up to Python 3.11,
-    :func:`functools.cached_property` holds a lock while it computes, which a process
-    that is forked meanwhile would wait for forever.
+    Two threads may compute the value at the same time, and either is kept. Up to Python
+    3.11, :func:`functools.cached_property` holds a lock while it computes, for which a
+    process that is forked meanwhile would wait forever.
     """
     name = compute.__name__
 

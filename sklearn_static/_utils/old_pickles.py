@@ -1,7 +1,7 @@
-"""Pickles of version 0.1, which end with a message that tells what to do instead.
+"""Pickles of version 0.1: opening one raises an error that says what to do.
 
-They name classes by the modules that these were in. Without a stand-in, opening one
-would end with a ModuleNotFoundError that tells nobody what to do.
+They refer to modules that no longer exist. Without the substitutes registered here,
+opening one would raise a ModuleNotFoundError without a remedy.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from .._version import __version__
 __all__ = ["OLDEST_FORMAT", "OLD_PICKLE", "register_old_modules"]
 
 OLDEST_FORMAT = 2
-"""The first format of pickles that this version opens."""
+"""The oldest format of pickles that this version opens."""
 
 OLD_PICKLE = (
     "This was pickled by sklearn-static 0.1 or before, which this version, "
-    f"{__version__}, cannot open. Take the way through a folder: open it where "
+    f"{__version__}, cannot open. Convert it to a folder: open it where "
     "'sklearn-static<0.2' is installed, save it with "
     "model.to_pipeline().save_pretrained(folder), or model.save_pretrained(folder) if "
     "it is a pipeline or an embedding, and open the folder here with "
@@ -46,18 +46,18 @@ _OLD_CLASSES = {
 
 
 class _OldClass:
-    """Stands in for a class of version 0.1; no instance can be made."""
+    """Substitute for a class of version 0.1; creating an instance raises the error."""
 
     def __new__(cls, *args: Any, **kwargs: Any) -> NoReturn:
-        # Imported here, since this module is imported with the package, and the
-        # exceptions import scikit-learn, which takes time.
+        # Imported late: this module is imported with the package, and `exceptions`
+        # imports scikit-learn, which takes long.
         from ..exceptions import ModelFormatError
 
         raise ModelFormatError(OLD_PICKLE)
 
 
 def register_old_modules(package: str) -> None:
-    """Let pickles of version 0.1 find stand-ins for the classes that they name.
+    """Register substitutes for the modules that pickles of version 0.1 refer to.
 
     Parameters
     ----------
@@ -65,8 +65,8 @@ def register_old_modules(package: str) -> None:
         The name of this package.
     """
     for module_name, class_names in _OLD_CLASSES.items():
-        # With these attributes rather than a `__getattr__` that raises: to find where
-        # a function is, pickle asks every module for an attribute of its name.
+        # Attributes rather than a `__getattr__` that raises: to find the module of a
+        # function, pickle looks the name up in every module of `sys.modules`.
         module = ModuleType(f"{package}.{module_name}", OLD_PICKLE)
         for name in class_names:
             setattr(module, name, _OldClass)

@@ -1,7 +1,7 @@
-"""Batches of texts, in up to two threads, and how many cores there are for them.
+"""Batches of texts in up to two threads, and the number of cores.
 
-Python runs in one thread while numpy computes for another, so that two threads take
-two thirds of the time of one. A third would wait for the first two.
+One thread runs Python code while numpy, which releases the GIL, computes in the other:
+two threads take two thirds of the time of one. A third would only wait for the GIL.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from .progress import shown
 __all__ = ["DEFAULT_BATCH_SIZE", "for_each_batch", "n_cores", "slices"]
 
 DEFAULT_BATCH_SIZE = 8192
-# Batches of long texts are smaller: what they need grows with their characters.
+# Batches of long texts are smaller, since memory grows with the number of characters.
 _MOST_CHARACTERS = 1 << 22
-# So many characters for each thread are worth starting a second one.
+# The number of characters for each thread that is worth starting a second one.
 _MANY_CHARACTERS = 100_000
 
 
@@ -38,8 +38,8 @@ def for_each_batch(
     Parameters
     ----------
     work : callable
-        Called on slices that cover all texts, in no order, and perhaps twice on the
-        first text.
+        Called on slices that cover all texts, in any order; maybe twice on the first
+        text.
     texts : sequence of str
     batch_size : int
         The most texts in a slice.
@@ -62,7 +62,8 @@ def for_each_batch(
         for part in steps:
             work(part)
         return
-    # Computes lazy attributes, such as a tokenizer's, once rather than in each thread.
+    # The first text computes lazy attributes, such as the tokenizer's tables, which
+    # both threads would compute otherwise.
     work(slice(1))
     with ThreadPoolExecutor(n_threads) as threads:
         deque(zip(steps, threads.map(work, parts), strict=True), maxlen=0)
@@ -76,10 +77,10 @@ def slices(n_items: int, batch_size: int, multiple_of: int = 1) -> list[slice]:
 
 
 def n_cores() -> int:
-    """How many cores this process may compute with.
+    """The number of cores that this process may use.
 
     ``OMP_NUM_THREADS``, which joblib, Dask and Spark set in their workers, is the
-    limit where it is set: there are other processes for the other cores.
+    limit: other processes use the other cores.
     """
     limit = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0]
     return int(limit) if limit.isdecimal() else cpu_count()

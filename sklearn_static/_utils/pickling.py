@@ -1,7 +1,7 @@
-"""Pickles that say which version wrote them, and what other versions make of them.
+"""Pickles with the version that wrote them, which is checked when they are opened.
 
-Increase :data:`PICKLE_FORMAT` when what an older version reads from a pickle would be
-wrong. What only differs is left to the warning.
+Increase :data:`PICKLE_FORMAT` when older versions would misread a pickle. For other
+changes the warning about versions is enough.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from .old_pickles import OLD_PICKLE, OLDEST_FORMAT
 __all__ = ["PICKLE_FORMAT", "VersionedPickleMixin", "with_version", "without_version"]
 
 PICKLE_FORMAT = 2
-"""The version of what stands in pickles."""
+"""The version of the pickles' contents."""
 
 _KEY = "_sklearn_static"
 
 
 class VersionedPickleMixin:
-    """Pickles of a class that say which version wrote them."""
+    """Stores the package's version in pickles, and checks it."""
 
     def __getstate__(self) -> dict[str, Any]:
         return with_version(super().__getstate__())  # type: ignore[arg-type]
@@ -33,12 +33,12 @@ class VersionedPickleMixin:
 
 
 def with_version(state: Mapping[str, Any]) -> dict[str, Any]:
-    """The `state` of an object, and the versions of its format and of the package."""
+    """The `state` of an object with the versions of format and package added."""
     return {**state, _KEY: {"format": PICKLE_FORMAT, "version": __version__}}
 
 
 def without_version(state: Mapping[str, Any], name: str) -> dict[str, Any]:
-    """The state that :func:`with_version` was given, once its versions are checked.
+    """The inverse of :func:`with_version`; checks the versions.
 
     Parameters
     ----------

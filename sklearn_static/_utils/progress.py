@@ -1,4 +1,4 @@
-"""Progress bars, which need tqdm only where they are shown."""
+"""Progress bars; tqdm is imported when one is shown."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _Item = TypeVar("_Item")
 
 
 def shown(items: Sequence[_Item], name: str, *, show: bool) -> Iterable[_Item]:
-    """The items; with `show`, iterating over them draws a bar called `name`."""
+    """The items; if `show`, iterating over them shows a progress bar."""
     if not show:
         return items
     from tqdm.auto import tqdm

@@ -82,8 +82,8 @@ class TextInputMixin:
 def check_column_name(estimator: Any, X: Any) -> None:
     """Compare the name of the column of texts with the one seen in ``fit``.
 
-    As scikit-learn does with the columns of a table. Only frames have a column name;
-    lists, arrays and Series go with whatever was seen in ``fit``.
+    As scikit-learn does for tables. Only frames have column names; lists, arrays and
+    Series are accepted whatever was seen in ``fit``.
 
     Parameters
     ----------
@@ -107,7 +107,7 @@ def check_column_name(estimator: Any, X: Any) -> None:
 
 
 def column_seen(X: Any) -> dict[str, Any]:
-    """What an estimator remembers of the column of texts in ``fit``.
+    """The attributes about X that ``fit`` sets.
 
     Returns
     -------
@@ -181,7 +181,7 @@ def _from_array(array: np.ndarray) -> list[Any]:
 
 def _as_str(text: Any, index: int, handle_missing: HandleMissing) -> str:
     if isinstance(text, str):
-        # An enum's own str() names the member instead of giving its text.
+        # str() of a str enum may give the member's name instead of its value.
         return str.__str__(text)
     if _is_missing(text):
         if handle_missing == "empty":

@@ -385,7 +385,7 @@ def test_layers_that_do_not_fit_are_refused(tmp_path, tensors):
 def test_a_norm_of_values_whose_squares_overflow_is_refused(tmp_path):
     weight = {"head.0.weight": np.full((6, 4), 1e18, np.float32)}
     files = with_tensors(LAYERS, "head.safetensors", **weight)
-    assert_refused(tmp_path, files, "layer 0, LayerNorm, may put out inf")
+    assert_refused(tmp_path, files, "layer 0, LayerNorm, may have outputs up to inf")
 
 
 def test_gelu_of_values_whose_cubes_overflow_is_itself(tmp_path):
@@ -411,7 +411,7 @@ def assert_refused_number(folder, kind, name, number):
         inner = config["sklearn_static"]["layers"][place_of("residual")]["layers"]
         next(layer for layer in inner if layer["type"] == kind)[name] = number
 
-    assert_refused(folder, with_config(LAYERS, edit), "is no number from")
+    assert_refused(folder, with_config(LAYERS, edit), "is not a number from")
 
 
 @pytest.mark.parametrize("layers", [{}, None, "residual", 3, [[]], ["linear"], [None]])

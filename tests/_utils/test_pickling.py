@@ -82,7 +82,7 @@ def test_states_of_old_formats_are_refused(kind, versions):
     if versions:
         state["_sklearn_static"] = versions
     opened = type(obj).__new__(type(obj))
-    with pytest.raises(ModelFormatError, match="the way through a folder"):
+    with pytest.raises(ModelFormatError, match="Convert it to a folder"):
         opened.__setstate__(state)
 
 

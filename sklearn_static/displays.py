@@ -19,7 +19,7 @@ _TOWARDS, _AGAINST = "#2ea043", "#da3633"
 
 
 class _Display:
-    """What is drawn on axes of matplotlib."""
+    """A display on axes of matplotlib."""
 
     def plot(self, ax: Any = None, **kwargs: Any) -> Self:
         """Draw the display.
@@ -29,7 +29,7 @@ class _Display:
         ax : matplotlib.axes.Axes, default=None
             Where to draw; None makes a new figure.
         **kwargs : dict
-            For the method of the axes that draws, as of ``from_estimator``.
+            For the drawing method of the axes, as in ``from_estimator``.
 
         Returns
         -------
@@ -87,7 +87,7 @@ class TrainingCurveDisplay(_Display):
     def from_estimator(
         cls, estimator: Any, *, ax: Any = None, **line_kwargs: Any
     ) -> TrainingCurveDisplay:
-        """Draw what a fitted estimator saw.
+        """Draw the losses of a fitted estimator.
 
         Parameters
         ----------
@@ -138,7 +138,7 @@ class TrainingCurveDisplay(_Display):
 
 
 class ContributionDisplay(_Display):
-    """What each token of a text adds to one score, as bars from top to bottom.
+    """The contributions of a text's tokens to one score, as bars from top to bottom.
 
     Parameters
     ----------
@@ -156,7 +156,7 @@ class ContributionDisplay(_Display):
 
     See Also
     --------
-    Explanation : What is drawn.
+    Explanation : The contributions that are drawn.
     """
 
     def __init__(self, tokens: list[str], contributions: Any, output: Any) -> None:
@@ -175,7 +175,7 @@ class ContributionDisplay(_Display):
         ax: Any = None,
         **bar_kwargs: Any,
     ) -> ContributionDisplay:
-        """Draw what the score of a text comes from.
+        """Draw the contributions to a score of a text.
 
         Parameters
         ----------
@@ -219,7 +219,7 @@ class ContributionDisplay(_Display):
         ax: Any = None,
         **bar_kwargs: Any,
     ) -> ContributionDisplay:
-        """Draw an explanation that there is already.
+        """Draw an existing explanation.
 
         Parameters
         ----------
@@ -292,8 +292,8 @@ class TextMapDisplay(_Display):
         y : array-like of shape (n_texts,), default=None
             Labels, which give the points their colours.
         projection : estimator, default=None
-            From features to two dimensions by its ``fit_transform``; None
-            is ``PCA(2)``.
+            Projects features to two dimensions by its ``fit_transform``; None is
+            ``PCA(2)``.
         ax : matplotlib.axes.Axes, default=None
             Where to draw; None makes a new figure.
         **scatter_kwargs : dict
@@ -307,7 +307,7 @@ class TextMapDisplay(_Display):
         ------
         TypeError, ValueError
             If the estimator has none of these methods, the texts are not as described,
-            y has another length, or what comes out has not two dimensions.
+            y has another length, or features have fewer than two dimensions.
         ImportError
             If matplotlib is not installed.
         """
@@ -319,8 +319,8 @@ class TextMapDisplay(_Display):
         if features.ndim != 2 or features.shape[1] < 2:
             raise ValueError(
                 f"The features have shape {features.shape}, but two or more for each "
-                "text were expected. A classifier of two classes has one score: take "
-                "its embedding_."
+                "text were expected. A classifier of two classes has one score: pass "
+                "its embedding_ instead."
             )
         return cls(projection.fit_transform(features), y).plot(ax, **scatter_kwargs)
 
@@ -350,5 +350,5 @@ def _features(estimator: Any) -> Any:
 
 
 def _kinds(curves: dict[str, Any]) -> list[str]:
-    """What the curves are of: losses, scores or both."""
+    """Whether the curves are losses, scores or both."""
     return [kind for kind in ("loss", "score") if any(kind in name for name in curves)]

@@ -1,4 +1,4 @@
-"""Distillation: a static embedding made out of a sentence transformer."""
+"""Distillation: a static embedding from a sentence transformer."""
 
 from __future__ import annotations
 
@@ -44,32 +44,31 @@ def distill(
     local_files_only: bool = False,
     show_progress_bar: bool = False,
 ) -> StaticEmbedding:
-    """Make a static embedding out of a sentence transformer.
+    """Make a static embedding from a sentence transformer, the teacher.
 
-    Each token of the teacher's vocabulary goes through the teacher as a text of its
-    own, with the teacher's special tokens, pooling and whatever comes after. The
-    embeddings are reduced by principal component analysis, and each is weighted by how
-    rare its token is. No texts are needed.
+    The teacher embeds each token of its vocabulary as a text, with its special tokens,
+    its pooling and all later modules. The embeddings are reduced by principal component
+    analysis, and weighted by how rare each token is. No texts are needed.
 
-    This needs the extra ``distill``; the result does not.
+    The function needs the extra ``distill``; the embedding does not.
 
     Parameters
     ----------
     model_name_or_folder : str or Path
         The teacher: a folder, or an id of the Hugging Face Hub such as
         ``"sentence-transformers/all-MiniLM-L6-v2"``. A model without ``modules.json``
-        has its last hidden states averaged. No code of the model's own is run.
+        has its last hidden states averaged. No code from the model's repository is run.
     dimensions : int, default=256
         How many principal components to keep, in order of importance.
     vocabulary : sequence of str, default=None
-        Words or phrases that get tokens of their own, such as technical terms that the
-        teacher's tokenizer takes apart. Those it already has are skipped. They count as
-        the rarest tokens.
+        Words or phrases to add as tokens, such as technical terms that the teacher's
+        tokenizer would split. Existing tokens are skipped. They count as the rarest
+        tokens.
     sif_coefficient : float, default=1e-4
         The `a` of the weights ``a / (a + p)`` for a token of probability ``p``. The
         smaller it is, the less frequent tokens count. None weights all tokens alike.
     batch_size : int, default=256
-        How many tokens go through the teacher at a time.
+        How many tokens the teacher embeds at a time.
     device : str, default="cpu"
         Where the teacher runs, such as ``"cuda"``.
     revision : str, default=None
@@ -85,8 +84,8 @@ def distill(
     -------
     embedding : StaticEmbedding
         With `vectors` of shape (n_tokens, dimensions), float32, and `normalize` set.
-        The tokens are the teacher's less special tokens and placeholders such as
-        ``[unused0]``, then those of `vocabulary`. The unknown token's row is all zeros.
+        The tokens are those of the teacher without special tokens and placeholders such
+        as ``[unused0]``, then `vocabulary`. The row of the unknown token is zero.
 
     Raises
     ------
@@ -95,21 +94,20 @@ def distill(
     FileNotFoundError
         If there is no such folder and no such model on the Hub.
     TypeError, ValueError
-        If a parameter is not as described, `dimensions` is more than the teacher or the
-        number of tokens has, or the teacher is none that can be distilled. The message
-        says what was given and what was expected.
+        If a parameter is not as described, `dimensions` is more than the teacher's, or
+        than the number of tokens, or the teacher has a module that is not supported.
 
     See Also
     --------
-    StaticEmbedding.save_pretrained : Keep the result.
+    StaticEmbedding.save_pretrained : Save the result.
     StaticClassifier : Fine-tune it.
 
     Notes
     -----
-    The weights are smooth inverse frequency [1]_. A token's probability is taken from
-    Zipf's law, ``p(r) ~ 1 / r``, with the place in the vocabulary for the rank ``r``,
-    since vocabularies are more or less in order of frequency. The approach is that of
-    Model2Vec [2]_.
+    The weights are smooth inverse frequencies [1]_. The probability of a token is
+    estimated by Zipf's law, ``p(r) ~ 1 / r``, where the rank ``r`` is its position in
+    the vocabulary, since vocabularies are roughly in order of frequency. The approach
+    is that of Model2Vec [2]_.
 
     References
     ----------
@@ -176,7 +174,7 @@ def _import_teacher() -> type[Teacher]:
 
 
 def _as_ids(tokens: Sequence[str], tokenizer: Tokenizer) -> list[list[int]]:
-    """The ids that stand for each token in `tokenizer`, several for one it lacks."""
+    """The ids of each token in `tokenizer`; several for a word that it would split."""
     ids = tokenizer.get_vocab()
     return [
         [ids[token]]
@@ -200,7 +198,7 @@ def _sif_weights(n_tokens: int, coefficient: float) -> np.ndarray:
 
 
 def _public_name(name_or_folder: str | Path) -> str:
-    """A Hub id, or a folder's name without the path, which is nobody else's concern."""
+    """A Hub id, or a folder's name without its path, which is private."""
     path = Path(name_or_folder)
     return path.resolve().name if path.is_dir() else str(name_or_folder)
 
@@ -210,7 +208,7 @@ def _checked_vocabulary(vocabulary: Sequence[str] | None) -> list[str]:
         return []
     if isinstance(vocabulary, str):
         raise TypeError(
-            "vocabulary is a single str, but a sequence of them was expected. To add "
+            "vocabulary is a single str, but a sequence of str was expected. To add "
             "one word, wrap it in a list: [word]."
         )
     words = list(vocabulary)
@@ -227,10 +225,10 @@ def _check_reducible(dimensions: int, n_dimensions: int, n_tokens: int) -> None:
     if dimensions > n_dimensions:
         raise ValueError(
             f"dimensions is {dimensions}, but the teacher's embeddings have only "
-            f"{n_dimensions}: give at most that."
+            f"{n_dimensions}: give that number or fewer."
         )
     if dimensions > n_tokens:
         raise ValueError(
             f"dimensions is {dimensions}, but the vocabulary has only {n_tokens} "
-            "tokens, and no more principal components: give at most that."
+            "tokens, which is the number of principal components: give that or fewer."
         )

@@ -1,11 +1,11 @@
-"""Explanations: which tokens a prediction comes from, and which speak for a class.
+"""Explanations: contributions of tokens to a score, and the top tokens of a class.
 
-A text's features are the sum of what its tokens add. The head is followed along the
-straight line from no features to all of them, and each step's change of score is given
-to the tokens by their central differences. So this is the method of integrated
-gradients [1]_ with directions in place of coordinates, which needs no gradient. For an
-affine head one step is exact; what the steps of others leave over falls as their number
-grows, and is reported as the residual.
+A text's features are a sum over its tokens. The head is evaluated along the straight
+line from zero to the features, and the change of scores in each step is divided among
+the tokens by central differences. This is the method of integrated gradients [1]_ with
+tokens as directions instead of coordinates, and needs no gradient. For an affine head
+one step is exact. For others the error falls with the number of steps, and is reported
+as the residual.
 
 References
 ----------
@@ -46,47 +46,47 @@ __all__ = [
 
 Scores = Callable[[np.ndarray], np.ndarray]
 
-# How many rows of features a head gets at a time, which bounds the memory.
+# Rows of features for one call of the head, which bounds the memory.
 _ROWS = 8192
-# What a probability is at most, so that its odds are finite.
+# The greatest probability whose log-odds are still finite in float64.
 _ALMOST_ONE = 1 - 1e-15
-# The tests measure what so many leave over.
+# The tests bound the residual of this many steps.
 _STEPS = 64
 _TOWARDS, _AGAINST = "46, 160, 67", "218, 54, 51"
 
 
 @dataclass(frozen=True, eq=False)
 class Explanation:
-    """Which tokens of one text its scores come from.
+    """The contributions of the tokens of a text to its scores.
 
-    Made by the method ``explain`` of estimators. The contributions of the tokens, the
-    baseline and the residual add up to the scores, those of ``decision_function`` or,
-    of a regressor, of ``predict``.
+    Returned by the method ``explain`` of estimators. The contributions, the baseline
+    and the residual add up to the scores: those of ``decision_function`` or, for a
+    regressor, of ``predict``.
 
     Parameters
     ----------
     text : str
     tokens : list of str
-        Those that count, n_tokens of them, as the vocabulary has them.
+        Those that count, n_tokens of them, as spelled in the vocabulary.
     spans : ndarray of shape (n_tokens, 2), int64
-        Where they stand: token ``i`` is ``text[spans[i, 0]:spans[i, 1]]``.
+        Their positions: token ``i`` is ``text[spans[i, 0]:spans[i, 1]]``.
     outputs : ndarray of shape (n_outputs,)
-        The classes or labels, in the order of ``classes_``; of a regressor the numbers
+        The classes or labels, in the order of ``classes_``; for a regressor the indices
         of its targets.
     contributions : ndarray of shape (n_tokens, n_outputs), float64
-        What each token adds to each score.
+        The contribution of each token to each score.
     baseline : ndarray of shape (n_outputs,), float64
-        The scores of a text without a token.
+        The scores of a text without tokens.
     residual : ndarray of shape (n_outputs,), float64
-        What the method leaves over: nothing but rounding where the head is affine, as
-        that of "newton-cg" is.
+        The error of the method: only rounding where the head is affine, as for the
+        linear estimators.
 
     Notes
     -----
-    An embedding is the mean of token vectors, scaled to unit length by most tables. The
-    contributions are those at this length: what the embedding's length would be without
-    a token is not asked. With two classes, the scores of the second are those of
-    ``decision_function``, and the first's are their negatives.
+    An embedding is the mean of token vectors, which most tables scale to unit length.
+    That scale is taken as a constant: a contribution does not include how the length of
+    the mean would change without the token. With two classes, the scores of the second
+    are those of ``decision_function``, and those of the first their negatives.
     """
 
     text: str
@@ -105,7 +105,7 @@ class Explanation:
 
     @property
     def best(self) -> Any:
-        """The class, label or target of the greatest score."""
+        """The class, label or target with the greatest score."""
         return self.outputs.tolist()[self.scores.argmax()]
 
     def of(self, output: Any = None) -> np.ndarray:
@@ -135,7 +135,7 @@ class Explanation:
         return self.contributions[:, found[0]]
 
     def top(self, n_tokens: int = 10, output: Any = None) -> list[tuple[str, float]]:
-        """The tokens that matter most for one score, whichever way.
+        """The tokens with the greatest absolute contributions to one score.
 
         Parameters
         ----------
@@ -147,15 +147,15 @@ class Explanation:
         Returns
         -------
         tokens : list of (str, float)
-            Each token as it stands in the text, and its contribution, the greatest by
-            absolute value first.
+            Each token as spelled in the text, and its contribution, in descending order
+            of the absolute value.
         """
         contributions = self.of(output)
         order = np.argsort(-np.abs(contributions), kind="stable")[:n_tokens]
         return [(self._surface(i), float(contributions[i])) for i in order.tolist()]
 
     def to_html(self, output: Any = None) -> str:
-        """The text, its tokens on green or red as they speak for or against one score.
+        """The text as HTML, its tokens on green or red by their contributions.
 
         Parameters
         ----------
@@ -165,14 +165,15 @@ class Explanation:
         Returns
         -------
         html : str
-            A ``<div>``, in which the text and all names are escaped.
+            A ``<div>`` with the text and all names escaped.
         """
         wanted = self.best if output is None else output
         contributions = self.of(wanted)
         largest = np.abs(contributions).max(initial=0) or 1.0
         parts, end = [], 0
         for (start, stop), value in zip(self.spans, contributions, strict=True):
-            # Tokens may stand in the same place, where one character becomes several.
+            # Spans may overlap, where normalisation makes several tokens of one
+            # character.
             start = max(start, end)
             parts.append(escape(self.text[end:start]))
             parts.append(_mark(self.text[start:stop], value, abs(value) / largest))
@@ -195,7 +196,7 @@ class Explanation:
 
 
 class Explanations(list[Explanation]):
-    """A list of :class:`Explanation`, which notebooks show one below the other."""
+    """A list of :class:`Explanation`; notebooks show one below the other."""
 
     def __getitem__(self, index: Any) -> Any:
         found = super().__getitem__(index)
@@ -247,7 +248,7 @@ def _explained(
 
 
 def attributed(scores: Scores, parts: np.ndarray, n_steps: int) -> np.ndarray:
-    """What each part of a text adds to its scores.
+    """The contribution of each part of a text to its scores.
 
     Parameters
     ----------
@@ -256,7 +257,7 @@ def attributed(scores: Scores, parts: np.ndarray, n_steps: int) -> np.ndarray:
     parts : ndarray of shape (n_parts, n_features), float32
         Of one text, whose features are their sum.
     n_steps : int
-        In how many steps to follow the head.
+        The number of steps of the integration.
 
     Returns
     -------
@@ -286,7 +287,7 @@ def top_tokens(
     n_tokens: int,
     min_df: int,
 ) -> dict[Any, Ranking]:
-    """The tokens that speak most for each class, each by itself.
+    """The tokens, words and word pairs of the greatest log-odds for each class.
 
     Parameters
     ----------
@@ -294,20 +295,20 @@ def top_tokens(
     word_weights : WordWeights or None
     head : StaticHeadClassifier
     texts : list of str or None
-        Where tokens, words of several tokens and word pairs are looked for. None takes
-        all tokens, and all pairs of words that are one token each: of other words, the
+        Texts whose tokens, words of several tokens and word pairs are ranked. None
+        takes all tokens, and all pairs of words of one token: of other words, the
         vocabulary has a hash and no name.
     n_tokens : int
         How many at most for each class.
     min_df : int
-        How many of `texts` have to have each.
+        The least document frequency in `texts`.
 
     Returns
     -------
     top : dict of object to list of (str, float)
         For each class, names with the log-odds of the class for a text of the token or
-        word alone, the greatest first. A pair has the log-odds of its own weight alone,
-        since its words stand there themselves.
+        word alone, in descending order. For a pair, those of its own weight, without
+        the weights of its words, which are ranked themselves.
     """
     if texts is None:
         found = _known(embedding, word_weights)
@@ -326,7 +327,7 @@ def top_tokens(
 
 
 class _Candidates(NamedTuple):
-    """What is ranked.
+    """Tokens, words and word pairs to rank.
 
     Attributes
     ----------
@@ -335,8 +336,8 @@ class _Candidates(NamedTuple):
     pairs : ndarray of shape (n_pairs,), int32
         The numbers of word pairs in the vocabulary.
     name : callable
-        From the place of a bag or, after them, of a pair to its name. Most names are
-        never asked for, and finding one out takes long.
+        From the index of a bag, or n_bags plus the index of a pair, to its name. Called
+        for the top ones only, since it tokenizes a text again.
     """
 
     alone: TokenBags
@@ -366,7 +367,7 @@ def _known(embedding: StaticEmbedding, word_weights: WordWeights | None) -> _Can
 
 
 class _InTexts:
-    """The words of some texts, and how they are written there."""
+    """The words of texts, and how they are spelled there."""
 
     def __init__(self, embedding: StaticEmbedding, texts: list[str]) -> None:
         self._embedding = embedding
@@ -375,7 +376,7 @@ class _InTexts:
         self._words = embedding.words(self._bags)
 
     def frequent(self, word_weights: WordWeights | None, min_df: int) -> _Candidates:
-        """What `min_df` texts or more have: tokens, words of several, word pairs."""
+        """Tokens, words of several tokens, and pairs in `min_df` texts or more."""
         bags, words = self._bags, self._words
         tokens, _ = _frequent(bags.ids, bags.offsets, min_df)
         starts, stops = _token_ranges(self._embedding.words_of_tokens(bags))
@@ -402,10 +403,10 @@ class _InTexts:
         return _Candidates(alone, pairs, name)
 
     def _name(self, first: int, last: int) -> str:
-        """The words from `first` to `last` as they stand in their text.
+        """The words from `first` to `last` as spelled in their text.
 
-        In lower case where that makes no other words of them, so that the name does not
-        depend on which text was the first.
+        In lower case if that gives the same words, so that the name does not depend on
+        which text came first.
         """
         embedding, words = self._embedding, self._words
         number = int(np.searchsorted(words.offsets, last, side="right")) - 1
@@ -426,14 +427,14 @@ class _InTexts:
 def _frequent(
     items: np.ndarray, offsets: np.ndarray, min_df: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The distinct items that at least `min_df` texts have, and where each is first."""
+    """The distinct items in at least `min_df` texts, and their first positions."""
     distinct, first, number = np.unique(items, return_index=True, return_inverse=True)
     df = TokenBags(number, offsets).document_frequencies(len(distinct))
     return distinct[df >= min_df], first[df >= min_df]
 
 
 def _token_ranges(word: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Of each word the place of its first token, and that behind its last."""
+    """Where the tokens of each word start and stop."""
     (place,) = np.nonzero(word >= 0)
     bounds = np.flatnonzero(np.diff(word[place], prepend=-1, append=-1))
     return place[bounds[:-1]], place[bounds[1:] - 1] + 1
@@ -445,7 +446,7 @@ def _log_odds_of_bags(
     head: StaticHeadClassifier,
     bags: TokenBags,
 ) -> np.ndarray:
-    """Of texts of these tokens alone, of shape (n_texts, n_classes), float64."""
+    """The log-odds of texts of these tokens, (n_texts, n_classes), float64."""
     texts = np.arange(len(bags.offsets) - 1)
     parts = [np.empty((0, len(head.classes_)))]
     for part in slices(len(texts), _ROWS):
@@ -460,11 +461,11 @@ def _log_odds_of_pairs(
     head: StaticHeadClassifier,
     pairs: np.ndarray,
 ) -> np.ndarray:
-    """Of the weights of pairs alone, beside no embedding."""
+    """The log-odds of the weights of pairs alone, the embedding being zero."""
     parts = [np.empty((0, len(head.classes_)))]
     if word_weights is not None:
         for part in slices(len(pairs), _ROWS):
-            # A text of nothing but the pair would have a TF-IDF of one.
+            # The TF-IDF of a text that is nothing but the pair would be 1.
             weights = word_weights.weights[pairs[part]]
             nothing = np.zeros((len(weights), embedding.n_dimensions), np.float32)
             parts.append(_log_odds(head, np.hstack([nothing, weights])))
@@ -636,20 +637,19 @@ def word_weights_of(
     Raises
     ------
     ValueError
-        If one of `words` is neither a word nor a pair of them.
+        If one of `words` is neither a word nor a pair of words.
     """
     found = embedding.words(embedding.tokenize(words))
     numbers = word_weights.vocabulary.numbers(found)
     out = np.zeros((len(words), word_weights.n_outputs), np.float32)
     n_found, ends = np.diff(found.offsets).tolist(), found.offsets[1:].tolist()
     for i, (phrase, n_words) in enumerate(zip(words, n_found, strict=True)):
-        # What the tokenizer knows no token of is no word that is found, but one there.
+        # A word without a known token is not among those found, but counts.
         n_there = sum(any(map(str.isalnum, part)) for part in phrase.split())
         if not 1 <= max(n_words, n_there) <= 2:
             raise ValueError(
-                f"words[{i}] is {phrase!r}, which the tokenizer takes for "
-                f"{max(n_words, n_there)} words, but a word or a pair of words was "
-                "expected."
+                f"words[{i}] is {phrase!r}, of {max(n_words, n_there)} words for the "
+                "tokenizer, but a word or a pair of words was expected."
             )
         number = numbers[ends[i] - 1, n_words - 1] if n_words >= n_there else -1
         if number >= 0:

@@ -1,4 +1,4 @@
-"""Frozen heads: estimators that predict from embeddings and learn nothing more."""
+"""Frozen heads: estimators that predict from embeddings and are not fitted again."""
 
 from __future__ import annotations
 
@@ -25,8 +25,7 @@ __all__ = [
     "of_texts",
 ]
 
-# The most texts whose embeddings are there at a time, and of them those whose hidden
-# layers are, which are wider.
+# The most texts whose embeddings, and whose hidden layers, are in memory at a time.
 _TEXTS = 1 << 15
 _ROWS = 1 << 12
 
@@ -34,9 +33,9 @@ _ROWS = 1 << 12
 def of_texts(
     predict: Callable[[Any], Any], embed: Callable[[list[str]], Any], texts: list[str]
 ) -> Any:
-    """What `predict` makes of the embeddings of `texts`, some thousands at a time.
+    """``predict(embed(texts))``, some ten thousand texts at a time.
 
-    The embeddings of all at once would outweigh what comes of them by far.
+    The embeddings of all texts would take far more memory than the predictions.
     """
     if len(texts) <= _TEXTS:
         return predict(embed(texts))
@@ -45,16 +44,16 @@ def of_texts(
 
 
 class _FrozenHead(VersionedPickleMixin, BaseEstimator):
-    """A head that is fitted from the start.
+    """A head that needs no ``fit``, which does nothing.
 
-    Like that of :class:`sklearn.frozen.FrozenEstimator`, ``fit`` does nothing. A clone
-    has parameters of its own around the same layers, which nothing changes.
+    Like :class:`sklearn.frozen.FrozenEstimator`. A clone has own parameters, and shares
+    the layers, which never change.
     """
 
     head: Head
 
     def fit(self, X: Any = None, y: Any = None, **params: Any) -> Any:
-        """Do nothing: the head has been trained together with its embedding.
+        """Do nothing: the head was trained together with its embedding.
 
         Parameters
         ----------
@@ -68,14 +67,14 @@ class _FrozenHead(VersionedPickleMixin, BaseEstimator):
 
     @property
     def n_features_in_(self) -> int:
-        """How many features the layers take."""
+        """The number of features that the layers expect."""
         width = self.head.n_inputs
         if width is None:
-            raise AttributeError("The layers of the head do not tell n_features_in_.")
+            raise AttributeError("The layers of the head accept any n_features_in_.")
         return width
 
     def _parts(self) -> HeadParts:
-        """What files keep of it; the inverse of :func:`head_of`."""
+        """The parts that files store; the inverse of :func:`head_of`."""
         return HeadParts(self.head, None, {})
 
     def _scores(self, X: Any) -> np.ndarray:
@@ -84,8 +83,8 @@ class _FrozenHead(VersionedPickleMixin, BaseEstimator):
         if expected not in (None, X.shape[1]):
             raise ValueError(
                 f"X has {X.shape[1]} features, but {type(self).__name__} is expecting "
-                f"{expected} features as input: embeddings of the table, and word "
-                "weights if any, that it was trained with."
+                f"{expected} features as input: embeddings, and word scores if any, "
+                "as it was trained with."
             )
         parts = [self.head(X[rows]) for rows in slices(max(len(X), 1), _ROWS)]
         return np.concatenate(parts, dtype=np.float64)
@@ -101,13 +100,13 @@ class _FrozenHead(VersionedPickleMixin, BaseEstimator):
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.requires_fit = False
-        # `fit` looks at nothing; what is predicted from is checked.
+        # `fit` does not look at its data; the predict methods check theirs.
         tags.no_validation = True
         return tags
 
 
 class StaticHeadClassifier(ClassifierMixin, _FrozenHead):
-    """The trained head of a classifier, for embeddings as they come out of its table.
+    """The trained head of a classifier, on embeddings of the trained table.
 
     Parameters
     ----------
@@ -128,7 +127,7 @@ class StaticHeadClassifier(ClassifierMixin, _FrozenHead):
 
     See Also
     --------
-    StaticPipeline : Puts the embedding before the head.
+    StaticPipeline : The embedding and the head.
     """
 
     def __init__(
@@ -239,7 +238,7 @@ class StaticHeadClassifier(ClassifierMixin, _FrozenHead):
 
 
 class StaticHeadRegressor(RegressorMixin, _FrozenHead):
-    """The trained head of a regressor, for embeddings as they come out of its table.
+    """The trained head of a regressor, on embeddings of the trained table.
 
     Parameters
     ----------
@@ -248,7 +247,7 @@ class StaticHeadRegressor(RegressorMixin, _FrozenHead):
 
     See Also
     --------
-    StaticPipeline : Puts the embedding before the head.
+    StaticPipeline : The embedding and the head.
     """
 
     def __init__(self, head: Head) -> None:

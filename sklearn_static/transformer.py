@@ -1,7 +1,6 @@
 """StaticEmbeddingTransformer: texts to dense features.
 
-The features of a text are its embedding and, where there are word weights, what its
-words add to each score.
+The features of a text are its embedding and, with word weights, its word scores.
 """
 
 from __future__ import annotations
@@ -43,11 +42,11 @@ class StaticEmbeddingTransformer(
 ):
     """Embed texts as the mean of their tokens' vectors.
 
-    Nothing is learned from data: ``fit`` opens the model. Around a
-    :class:`StaticEmbedding`, the transformer is fitted from the start. That of a frozen
-    pipeline may have word weights too: each word, and each pair of neighbouring words,
-    has a weight for each score, and the product of a text's TF-IDF vector and the table
-    of them stands beside its embedding.
+    Nothing is learned from data: ``fit`` opens the model. With a
+    :class:`StaticEmbedding` for `model`, the transformer needs no ``fit``. The first
+    step of a frozen pipeline may have word weights too: each word, and each pair of
+    neighbouring words, has a weight for each output. The product of a text's TF-IDF
+    vector and these weights follows its embedding.
 
     Parameters
     ----------
@@ -55,8 +54,8 @@ class StaticEmbeddingTransformer(
         The bundled table, a model folder, a Hub id such as
         ``"minishlab/potion-base-8M"``, or an embedding opened before.
     word_weights : WordWeights, default=None
-        The words and their weights, for n_outputs scores, as ``to_pipeline`` of the
-        estimators gives them. Opaque. None leaves words out.
+        The words and their weights for n_outputs outputs, from ``to_pipeline`` of an
+        estimator. None means embeddings only.
     handle_missing : {"error", "empty"}, default="error"
         What to do with None and NaN among texts: refuse them, or take each as empty.
     batch_size : int, default=8192
@@ -68,16 +67,16 @@ class StaticEmbeddingTransformer(
     Attributes
     ----------
     embedding_ : StaticEmbedding
-        What embeds.
+        The embedding.
     n_features_in_ : int
         1, the column of texts.
     feature_names_in_ : ndarray of shape (1,), object
-        The name of that column, where ``fit`` had a frame with a str for one.
+        The name of that column, if ``fit`` was given a frame with a name of type str.
 
     See Also
     --------
     StaticClassifier : Trains the embedding too.
-    sklearn.feature_extraction.text.TfidfVectorizer : Sparse features, one a word.
+    sklearn.feature_extraction.text.TfidfVectorizer : Sparse features, one per word.
 
     Notes
     -----
@@ -118,7 +117,7 @@ class StaticEmbeddingTransformer(
         self.verbose = verbose
 
     def fit(self, X: Any, y: Any = None) -> StaticEmbeddingTransformer:
-        """Open the model, and look at the texts.
+        """Open the model, and check the texts.
 
         Parameters
         ----------
@@ -146,7 +145,7 @@ class StaticEmbeddingTransformer(
         return self
 
     def transform(self, X: Any) -> np.ndarray:
-        """Embed texts, and weigh their words where there are word weights.
+        """Embed texts and, with word weights, score their words.
 
         Parameters
         ----------
@@ -157,7 +156,7 @@ class StaticEmbeddingTransformer(
         -------
         features : ndarray of shape (n_texts, n_dimensions) or \
 (n_texts, n_dimensions + n_outputs), float32
-            Or a frame of that shape, as ``set_output`` says.
+            A frame of that shape after ``set_output``.
 
         Raises
         ------
@@ -176,13 +175,13 @@ class StaticEmbeddingTransformer(
 
     @property
     def embedding(self) -> StaticEmbedding:
-        """What embeds, once the transformer is fitted; reading it opens nothing."""
+        """The embedding of the fitted transformer."""
         if not self.__sklearn_is_fitted__():
-            check_is_fitted(self)  # which says so, but takes longer to find out
+            check_is_fitted(self)  # raises; checking this first is faster
         return vars(self).get("embedding_", self.model)
 
     def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
-        """The names of the columns that ``transform`` gives.
+        """The names of the columns of ``transform``.
 
         Parameters
         ----------
@@ -191,9 +190,9 @@ class StaticEmbeddingTransformer(
         Returns
         -------
         names : ndarray of shape (n_features,), object
-            One for each dimension of the embedding, ``staticembeddingtransformer0`` the
-            first, and ``wordweight_`` with the name of a class, or the number of a
-            target, for what words add to its score.
+            ``staticembeddingtransformer0`` and so on for the dimensions of the
+            embedding, and ``wordweight_`` with the class, or the number of the target,
+            for word scores.
 
         Raises
         ------
@@ -208,7 +207,7 @@ class StaticEmbeddingTransformer(
 
     @property
     def _n_features_out(self) -> int:
-        """The dimensions, which scikit-learn names; words have names of their own."""
+        """The dimensions, which scikit-learn names; word scores have own names."""
         return self.embedding.n_dimensions
 
     def __sklearn_is_fitted__(self) -> bool:
@@ -275,9 +274,10 @@ def _write(
 def parts_of(
     embedding: StaticEmbedding, word_weights: WordWeights | None, bags: TokenBags
 ) -> np.ndarray:
-    """What each token adds to the features of its text.
+    """The contribution of each token to the features of its text.
 
-    A word's scores are shared equally by its tokens, and a pair's by its words.
+    The scores of a word are divided equally among its tokens, those of a pair between
+    its two words.
 
     Parameters
     ----------

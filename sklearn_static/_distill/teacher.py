@@ -1,8 +1,7 @@
 """The teacher of a distillation: a sentence transformer, run without its library.
 
-The modules of a sentence transformer's folder (``modules.json``) are few and simple, so
-``transformers`` and what is written here are enough to give the vectors that
-``sentence_transformers`` gives.
+The modules in ``modules.json`` are few and simple, so that ``transformers`` and this
+module give the same vectors as ``sentence_transformers``.
 """
 
 from __future__ import annotations
@@ -58,7 +57,7 @@ _ACTIVATIONS: dict[str, _Step] = {"Identity": np.asarray, "Tanh": np.tanh}
 
 
 class Teacher:
-    """A sentence transformer that is asked for the embeddings of token ids.
+    """A sentence transformer that embeds token ids.
 
     Parameters
     ----------
@@ -68,7 +67,7 @@ class Teacher:
     device : str
         Where torch computes.
     **hub_options : object
-        The revision, token and the like with which to download from the Hub.
+        As of :func:`sklearn_static.distill`: revision, token, local_files_only.
 
     Attributes
     ----------
@@ -82,7 +81,7 @@ class Teacher:
     FileNotFoundError
         If there is no such folder and no such model on the Hub.
     ValueError
-        If it is no sentence transformer, or has a module that is not known here.
+        If it is not a sentence transformer, or has a module that is not supported.
     """
 
     def __init__(
@@ -115,7 +114,7 @@ class Teacher:
         tokens : sequence of list of int
             Of length n_texts; ids of :attr:`tokenizer`, without special ones.
         batch_size : int
-            How many to take at a time at most.
+            The most texts at a time.
         show_progress_bar : bool, default=False
             Whether to show a progress bar.
 
@@ -145,7 +144,8 @@ class Teacher:
             return np.asarray(torch.cat(parts, dim=1).cpu())
 
     def _open_model(self, device: str) -> torch.nn.Module:
-        # Weights that the folder lacks, such as an unused pooler's, are drawn.
+        # Weights missing in the folder, such as those of an unused pooler, are drawn at
+        # random, which must not change torch's global generator.
         with torch.random.fork_rng(devices=[]), _without_progress_bars():
             model = self._open(AutoModel)
         if model.config.is_encoder_decoder:
@@ -156,8 +156,8 @@ class Teacher:
         tokenizer = self._open(AutoTokenizer)
         if not hasattr(tokenizer, "backend_tokenizer"):
             raise ValueError(
-                f"The tokenizer in {str(self._folder)!r} cannot be expressed by the "
-                "tokenizers library, but a static embedding needs one that can. Take "
+                f"The tokenizer in {str(self._folder)!r} has no fast version, that is, "
+                "one of the tokenizers library, which a static embedding needs. Choose "
                 "another teacher."
             )
         copy = Tokenizer.from_str(tokenizer.backend_tokenizer.to_str())
@@ -171,7 +171,7 @@ class Teacher:
         except (OSError, ValueError) as error:
             found = sorted(entry.name for entry in self._folder.iterdir())[:10]
             raise ValueError(
-                f"{str(self._folder)!r} is no sentence transformer: a folder with "
+                f"{str(self._folder)!r} is not a sentence transformer: a folder with "
                 "config.json, model.safetensors and a tokenizer was expected, but it "
                 f"holds {found}. ({error})"
             ) from error
@@ -187,7 +187,7 @@ class Teacher:
             raise ValueError(
                 f"{str(self._folder)!r} has a module {kind} at {path!r}, but only a "
                 "Transformer at '' and Pooling, Dense, Normalize and Dropout after it "
-                "can be distilled. Take another teacher."
+                "are supported. Choose another teacher."
             )
 
     def _read_pooling(self, path: str) -> list[str]:
@@ -214,7 +214,7 @@ class Teacher:
         if setting not in known:
             raise ValueError(
                 f"{str(self._folder)!r} has a {module} module with {setting!r}, but "
-                f"one of {sorted(known)} was expected. Take another teacher."
+                f"one of {sorted(known)} was expected. Choose another teacher."
             )
 
     def _read_json(self, name: str) -> Any:
@@ -224,7 +224,7 @@ class Teacher:
 
 
 def _resolved(name_or_folder: str, hub_options: dict[str, Any]) -> Path:
-    """A folder as it is, that of a Hub id after downloading it."""
+    """The folder, downloaded first if it is a Hub id."""
     if Path(name_or_folder).is_dir():
         return Path(name_or_folder)
     from huggingface_hub import snapshot_download
@@ -236,13 +236,13 @@ def _resolved(name_or_folder: str, hub_options: dict[str, Any]) -> Path:
     except Exception as error:
         raise FileNotFoundError(
             f"There is no folder {name_or_folder!r}, and no sentence transformer of "
-            f"that name could be got from the Hugging Face Hub. ({error})"
+            f"that name could be downloaded from the Hugging Face Hub. ({error})"
         ) from error
 
 
 @contextmanager
 def _without_progress_bars() -> Iterator[None]:
-    """Keep transformers from drawing a bar of the weights that it reads."""
+    """Hide the progress bar that transformers shows while it reads weights."""
     were_shown = logging.is_progress_bar_enabled()
     logging.disable_progress_bar()
     try:
@@ -264,7 +264,7 @@ def _special_ids(tokenizer: Tokenizer) -> tuple[list[int], list[int]]:
 
 
 def _batches_of_equal_length(lengths: list[int], batch_size: int) -> list[np.ndarray]:
-    """Positions in `lengths`, at most `batch_size` with one length at a time."""
+    """Indices of texts of equal length, at most `batch_size` at a time."""
     order = np.argsort(lengths, kind="stable")
     ends = np.flatnonzero(np.diff(np.asarray(lengths)[order])) + 1
     return [

@@ -1,8 +1,8 @@
-"""A teacher's tokenizer made into that of a static embedding.
+"""From a teacher's tokenizer to that of a static embedding.
 
-A static table has a row for each token, so tokens that no text has are left out, words
-of one's own can be put in, and the ids are made gapless again. All of it is done on the
-tokenizer's JSON form, which is the one form that every kind of tokenizer has.
+A table has a row for each token, so tokens that occur in no text are removed, words can
+be added, and ids are renumbered without gaps. This edits the tokenizer's JSON, the one
+form that every kind of tokenizer has.
 """
 
 from __future__ import annotations
@@ -29,30 +29,29 @@ def tokens_by_id(tokenizer: Tokenizer) -> list[str]:
 
 
 def static_tokenizer(tokenizer: Tokenizer, words: Sequence[str] = ()) -> Tokenizer:
-    """A tokenizer without the tokens that no text has, and with tokens for `words`.
+    """A tokenizer without special tokens, and with tokens for `words`.
 
-    Left out are special tokens such as ``[CLS]`` and placeholders such as
-    ``[unused0]``; the unknown token stays. There is no post-processing, padding or
-    truncation.
+    Special tokens such as ``[CLS]`` and placeholders such as ``[unused0]`` are removed;
+    the unknown token is kept. There is no post-processing, padding or truncation.
 
     Parameters
     ----------
     tokenizer : tokenizers.Tokenizer
         The teacher's. It is not changed.
     words : sequence of str
-        Each is normalised as `tokenizer` normalises texts. One that is split then,
-        such as ``"new york"``, becomes an added token, which is found before splitting.
+        Normalised as `tokenizer` normalises texts. A word that would be split, such as
+        ``"new york"``, becomes an added token, which is found before splitting.
 
     Returns
     -------
     tokenizer : tokenizers.Tokenizer
-        With ids from 0 on without gaps: the tokens kept in their old order, then the
-        words in theirs.
+        With ids from 0 on without gaps: the remaining tokens in their old order, then
+        the words in theirs.
 
     Raises
     ------
     ValueError
-        If nothing is left of a word once it is normalised.
+        If a word is empty after normalisation.
     """
     spec = json.loads(tokenizer.to_str())
     spec.update(post_processor=None, padding=None, truncation=None)
@@ -105,10 +104,11 @@ def _unknown_token(model: dict[str, Any]) -> str | None:
 def _new_tokens(
     tokenizer: Tokenizer, words: Sequence[str]
 ) -> tuple[list[str], list[str]]:
-    """The `words` that are no token yet, normalised and without repetitions.
+    """The `words` that are not tokens yet, normalised and without repetitions.
 
-    First those that the model finds once they are in its vocabulary, then those that
-    it would never be asked for, or not find without merges or scores.
+    First those that the model finds once they are in its vocabulary. Then those that
+    are split before the model sees them, or that it cannot find without merges or
+    scores.
     """
     unknown_id = unknown_token_id(tokenizer)
     finds_whole_words = isinstance(tokenizer.model, (WordPiece, WordLevel))
@@ -131,8 +131,8 @@ def _normalized(tokenizer: Tokenizer, word: str) -> str:
     text = word if normalizer is None else normalizer.normalize_str(word)
     if not text.strip():
         raise ValueError(
-            f"vocabulary holds {word!r}, of which the teacher's tokenizer leaves "
-            "nothing. Take it out."
+            f"vocabulary holds {word!r}, which is empty after the normalisation of "
+            "the teacher's tokenizer. Remove it."
         )
     return text.strip()
 

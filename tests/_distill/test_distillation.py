@@ -414,7 +414,7 @@ class TestErrors:
 
     def test_folder_without_a_teacher(self, tmp_path):
         (tmp_path / "notes.txt").write_text("nothing")
-        with pytest.raises(ValueError, match=r"no sentence transformer.*notes\.txt"):
+        with pytest.raises(ValueError, match=r"not a sentence transformer.*notes\.txt"):
             distill(tmp_path)
 
     def test_neither_folder_nor_downloaded(self, tmp_path):

@@ -16,6 +16,8 @@ __all__ = [
     "check_embeddings",
     "check_texts",
     "column_seen",
+    "is_missing",
+    "refuse_lazy",
 ]
 
 HandleMissing = Literal["error", "empty"]
@@ -34,8 +36,8 @@ def check_texts(X: Any, *, handle_missing: HandleMissing = "error") -> list[str]
     X : list, tuple, array, Series or one-column frame of str
         The texts, of shape (n_texts,) or (n_texts, 1).
     handle_missing : {"error", "empty"}, default="error"
-        What to do with None, NaN and pandas' NA: refuse them, or take each as an
-        empty text.
+        What to do with None, NaN, pandas' NA and masked values: refuse them, or take
+        each as an empty text.
 
     Returns
     -------
@@ -122,8 +124,17 @@ def column_seen(X: Any) -> dict[str, Any]:
 
 def _column_name(X: Any) -> str | None:
     """The name of the one column of a frame; None without a name that is a str."""
-    columns = list(X.columns) if hasattr(X, "columns") else []
-    return columns[0] if len(columns) == 1 and isinstance(columns[0], str) else None
+    names = _names_of_columns(X) or []
+    return names[0] if len(names) == 1 and isinstance(names[0], str) else None
+
+
+def _names_of_columns(X: Any) -> list[Any] | None:
+    """The names of a frame's columns; None if `X` is no frame."""
+    if type(X).__name__ == "LazyFrame":
+        return None  # whose columns take a query, of which polars warns
+    # pyarrow's tables and Hugging Face's data sets have names under another name.
+    names = getattr(X, "column_names", None) or getattr(X, "columns", None)
+    return None if names is None else list(names)
 
 
 def _as_list(X: Any) -> list[Any]:
@@ -140,13 +151,18 @@ def _as_list(X: Any) -> list[Any]:
             "pass the texts themselves, not counts of their words."
         )
     if isinstance(X, dict):
-        raise TypeError(f"X is a dict, but {_EXPECTED} was expected.")
-    if hasattr(X, "columns"):
-        return _only_column(X)
+        raise TypeError(
+            f"X is a dict with the keys {list(X)[:5]}, but {_EXPECTED} was expected. "
+            "Take one of its values."
+        )
+    refuse_lazy(X, "X")
+    names = _names_of_columns(X)
+    if names is not None:
+        return _only_column(X, names)
     if hasattr(X, "to_list"):
         return list(X.to_list())
     if hasattr(X, "__array__"):
-        return _from_array(np.asarray(X))
+        return _from_array(X)
     if isinstance(X, Sequence):
         return list(X)
     raise TypeError(
@@ -155,19 +171,43 @@ def _as_list(X: Any) -> list[Any]:
     )
 
 
-def _only_column(frame: Any) -> list[Any]:
-    columns = list(frame.columns)
-    if len(columns) != 1:
-        raise ValueError(
-            f"X is a data frame of {len(columns)} columns, but exactly one column of "
-            "texts was expected. Select it, as in X['text'], or send each column to a "
-            "transformer of its own with sklearn.compose.ColumnTransformer."
+def refuse_lazy(X: Any, name: str) -> None:
+    """Raise TypeError, calling it `name`, if `X` is a query instead of a frame."""
+    if type(X).__name__ == "LazyFrame":
+        raise TypeError(
+            f"{name} is a LazyFrame, a query that has not been run. Run it with "
+            f"{name}.collect(), and select the column that was meant."
         )
-    series = frame.iloc[:, 0] if hasattr(frame, "iloc") else frame[columns[0]]
-    return _as_list(series)
 
 
-def _from_array(array: np.ndarray) -> list[Any]:
+def _only_column(frame: Any, names: list[Any]) -> list[Any]:
+    if len(names) != 1:
+        of_texts = [
+            name for i, name in enumerate(names) if _holds_texts(frame, names, i)
+        ]
+        chosen = of_texts[0] if len(of_texts) == 1 else "text"
+        raise ValueError(
+            f"X is a data frame of {len(names)} columns, but exactly one column of "
+            f"texts was expected. Select it, as in X[{chosen!r}], or send each column "
+            "to a transformer of its own with sklearn.compose.ColumnTransformer."
+        )
+    return _as_list(_column(frame, names, 0))
+
+
+def _column(frame: Any, names: list[Any], i: int) -> Any:
+    # By number where that is possible: names may occur twice.
+    return frame.iloc[:, i] if hasattr(frame, "iloc") else frame[names[i]]
+
+
+def _holds_texts(frame: Any, names: list[Any], i: int) -> bool:
+    """Whether the first value of a column is a str."""
+    first = _column(frame, names, i)[:1]
+    return not _names_of_columns(first) and {*map(type, _as_list(first))} == {str}
+
+
+def _from_array(X: Any) -> list[Any]:
+    # The list of a masked array has None in place of what is masked.
+    array = X if isinstance(X, np.ma.MaskedArray) else np.asarray(X)
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]
     if array.ndim != 1:
@@ -183,7 +223,7 @@ def _as_str(text: Any, index: int, handle_missing: HandleMissing) -> str:
     if isinstance(text, str):
         # str() of a str enum may give the member's name instead of its value.
         return str.__str__(text)
-    if _is_missing(text):
+    if is_missing(text):
         if handle_missing == "empty":
             return ""
         raise ValueError(
@@ -195,6 +235,11 @@ def _as_str(text: Any, index: int, handle_missing: HandleMissing) -> str:
             f"X[{index}] is a {type(text).__name__}, but a str was expected. X must be "
             "one-dimensional: one text a row, not a list of tokens or of texts."
         )
+    if isinstance(text, dict):
+        raise TypeError(
+            f"X[{index}] is {text!r}, a row of columns, but a str was expected. "
+            f"Take the column of texts: [row[{_key_of_text(text)!r}] for row in X]."
+        )
     convert = "x.decode()" if isinstance(text, bytes) else "str(x)"
     raise TypeError(
         f"X[{index}] is {text!r} of type {type(text).__name__}, but a str was "
@@ -202,8 +247,15 @@ def _as_str(text: Any, index: int, handle_missing: HandleMissing) -> str:
     )
 
 
-def _is_missing(value: Any) -> bool:
-    if value is None or type(value).__name__ in ("NAType", "NaTType"):
+def _key_of_text(row: dict[Any, Any]) -> Any:
+    """The key of the only str in a row; of none or several, an example."""
+    keys = [key for key, value in row.items() if isinstance(value, str)]
+    return keys[0] if len(keys) == 1 else "text"
+
+
+def is_missing(value: Any) -> bool:
+    """Whether `value` is None, NaN, NaT, pandas' NA or numpy's masked."""
+    if value is None or type(value).__name__ in ("NAType", "NaTType", "MaskedConstant"):
         return True
     return isinstance(value, (float, np.floating)) and math.isnan(value)
 

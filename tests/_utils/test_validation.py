@@ -6,10 +6,11 @@ from enum import Enum
 import numpy as np
 import pandas as pd
 import polars as pl
+import pyarrow as pa
 import pytest
 from scipy.sparse import csr_array
 
-from sklearn_static._utils.validation import check_embeddings, check_texts
+from sklearn_static._utils.validation import check_embeddings, check_texts, column_seen
 
 TEXTS = ["one text", "", "a third\none", "日本 é 😀"]
 
@@ -50,13 +51,68 @@ def test_frames_with_any_column_name_are_taken():
     assert check_texts(pd.DataFrame({("a", "b"): TEXTS})) == TEXTS
 
 
+class Dataset:
+    """Stands in for a Hugging Face data set: columns by name, rows by number."""
+
+    def __init__(self, **columns):
+        self._columns = columns
+        self.column_names = list(columns)
+
+    def __getitem__(self, key):
+        if isinstance(key, str):
+            return self._columns[key]
+        return {name: values[key] for name, values in self._columns.items()}
+
+
+@pytest.mark.parametrize(
+    "frame", [pa.table, pa.RecordBatch.from_pydict, lambda data: Dataset(**data)]
+)
+def test_tables_of_one_column_are_that_column(frame):
+    assert check_texts(frame({"text": TEXTS})) == TEXTS
+    assert column_seen(frame({"text": TEXTS}))["feature_names_in_"] == ["text"]
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        pd.DataFrame,
+        pl.DataFrame,
+        pa.table,
+        pa.RecordBatch.from_pydict,
+        lambda data: Dataset(**data),
+    ],
+)
+def test_the_only_column_of_texts_is_named(frame):
+    with pytest.raises(ValueError, match=r"2 columns.*X\['body'\]"):
+        check_texts(frame({"n": range(4), "body": TEXTS}))
+
+
+def test_rows_are_no_texts():
+    message = r"X\[0\] is .* row of columns.*\[row\['body'\] for row in X\]"
+    with pytest.raises(TypeError, match=message):
+        check_texts([{"body": text, "n": 1} for text in TEXTS])
+
+
+def test_queries_are_to_be_run_first():
+    with pytest.raises(TypeError, match=r"X is a LazyFrame.*X\.collect\(\)"):
+        check_texts(pl.DataFrame({"text": TEXTS}).lazy())
+
+
+def test_masked_texts_are_missing():
+    texts = np.ma.array(["a", "hidden", "b"], mask=[False, True, False])
+    for masked in (texts, texts[:, None], texts.astype(object), list(texts)):
+        with pytest.raises(ValueError, match=r"X\[1\] is missing"):
+            check_texts(masked)
+        assert check_texts(masked, handle_missing="empty") == ["a", "", "b"]
+
+
 @pytest.mark.parametrize(
     ("texts", "message"),
     [
         ("a text", r"X is a single str.*wrap it in a list: \[text\]"),
         (b"a text", r"X is a single bytes.*wrap it in a list"),
         (csr_array((2, 3)), r"sparse matrix of shape \(2, 3\)"),
-        ({"text": TEXTS}, "X is a dict"),
+        ({"train": TEXTS}, r"X is a dict with the keys \['train'\]"),
         ({"a", "b"}, r"of type set.*list\(X\)"),
         ((text for text in TEXTS), r"of type generator.*list\(X\)"),
         (None, "of type NoneType"),
@@ -87,7 +143,7 @@ def test_other_shapes_are_refused(texts, message):
 
 @pytest.mark.parametrize(
     ("value", "kind"),
-    [(3, "int"), (2.5, "float"), (b"x", "bytes"), (True, "bool"), ({}, "dict")],
+    [(3, "int"), (2.5, "float"), (b"x", "bytes"), (True, "bool"), ({2}, "set")],
 )
 def test_the_first_element_that_is_no_str_is_named(value, kind):
     expected = re.escape(f"X[1] is {value!r} of type {kind}")

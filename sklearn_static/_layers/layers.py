@@ -608,7 +608,7 @@ class Head:
         for layer in self.layers:
             if isinstance(layer, NumpyLayer) and layer.n_inputs is not None:
                 return layer.n_inputs
-            if not isinstance(layer, (Activation, LeakyReLU)):
+            if not isinstance(layer, (Activation, LeakyReLU, Residual)):
                 break  # other layers may change the width
         return None
 

@@ -156,6 +156,7 @@ LINEAR = Linear(normal(2, 3), normal(2))
         ((Scale(normal(4), normal(4)),), 4),
         ((LayerNorm(normal(5), normal(5), 1e-5),), 5),
         ((Residual((Linear(normal(4, 4), normal(4)),)),), 4),
+        ((Residual((Activation("relu"),)), LINEAR), 3),
         ((Sum(((Slice(0, 2), LINEAR), (LINEAR,))),), 3),
     ],
     ids=str,
@@ -173,6 +174,12 @@ def test_rows_of_another_width_are_refused():
     message = "X has 4 features, but StaticHeadRegressor is expecting 3 features"
     with pytest.raises(ValueError, match=re.escape(message)):
         StaticHeadRegressor(Head((LINEAR,))).predict(np.zeros((2, 4)))
+
+
+def test_rows_that_the_layers_cannot_take_are_refused():
+    head = StaticHeadRegressor(Head((AnyWidth(2), LINEAR)))
+    with pytest.raises(ValueError, match=r"4 features, which the head .* cannot"):
+        head.predict(np.zeros((2, 4)))
 
 
 # Clones

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
-from ._estimators.checks import check_labels
+from ._estimators.checks import check_classes, check_labels
 from ._estimators.classifying import Classifying
 from ._estimators.fine_tuning import FineTuned
 from ._estimators.targets import ClassTargets
@@ -299,7 +299,7 @@ class StaticClassifier(Classifying, FineTuned):
             The texts, n_texts of them.
         y : array-like of shape (n_texts,), or (n_texts, n_labels), sparse or not
             The label of each, or an indicator of many labels.
-        classes : array-like of shape (n_classes,), default=None
+        classes : array-like or set of n_classes labels, default=None
             All labels that will ever come. Needed in the first call, unless y is an
             indicator; in later ones it has to be the same.
         sample_weight : array-like of shape (n_texts,), default=None
@@ -326,21 +326,22 @@ class StaticClassifier(Classifying, FineTuned):
                 "dict."
             )
         known = None
+        announced = None if classes is None else check_classes(classes)
         if not self._is_fitted():
-            known = self._announced_targets(y, classes)
-        elif classes is not None and not np.array_equal(
-            np.unique(classes), self.classes_
-        ):
+            known = self._announced_targets(y, announced)
+        elif announced is not None and not np.array_equal(announced, self.classes_):
             raise ValueError(
-                f"classes are {np.unique(classes).tolist()}, but those of the first "
-                f"call were {self.classes_.tolist()}."
+                f"classes are {announced.tolist()}, but those of the first call were "
+                f"{self.classes_.tolist()}."
             )
         fitted: StaticClassifier = self._partial_fit(X, y, sample_weight, known)
         return fitted
 
-    def _announced_targets(self, y: Any, classes: Any) -> ClassTargets | None:
+    def _announced_targets(
+        self, y: Any, classes: np.ndarray | None
+    ) -> ClassTargets | None:
         if classes is not None and np.ndim(y) < 2:
-            return ClassTargets.of(np.asarray(classes), self.class_weight)
+            return ClassTargets.of(classes, self.class_weight)
         if classes is None and check_labels(y).ndim == 1:
             raise ValueError(
                 "classes is None, but the first call of partial_fit needs all labels "

@@ -21,7 +21,7 @@ from ..explanation import ExplainMixin
 from ..head import of_texts
 from ..pipeline import StaticPipeline
 from ..transformer import StaticEmbeddingTransformer, features_of
-from .checks import check_weights
+from .checks import check_total, check_weights
 from .targets import Examples, Targets
 
 __all__ = ["Data", "StaticModelBase", "Task", "own_random_state"]
@@ -74,7 +74,7 @@ class StaticModelBase(
         kept = {k: v for k, v in vars(self).items() if k != "feature_names_in_"}
         self.__dict__ = {**kept, **self._column_seen(X), **learned}
 
-    def _check_y(self, y: Any) -> Any:
+    def _check_y(self, y: Any, name: str) -> Any:
         raise TypeError(f"{type(self).__name__} does not say what y may be.")
 
     def _find_targets(self, y: Any, sample_weight: np.ndarray) -> Any:
@@ -97,10 +97,11 @@ class StaticModelBase(
             raise ValueError(
                 f"{name.replace('y', 'X')} is empty, but one text or more was expected."
             )
-        y = self._check_y(y)
+        y = self._check_y(y, name)
         groups = None if groups is None else column_or_1d(groups)
         check_consistent_length(texts, y, groups)
-        weights = check_weights(sample_weight, len(texts))
+        name_of_weights = name.replace("y", "sample_weight")
+        weights = check_weights(sample_weight, len(texts), name_of_weights)
         if not weights.all():
             counts = np.flatnonzero(weights)
             texts, y = [texts[row] for row in counts], y[counts]
@@ -109,7 +110,11 @@ class StaticModelBase(
         targets = self._find_targets(y, weights) if known is None else known
         encoded = targets.encode(y, name)
         weights = targets.weigh(encoded, weights)
-        return Examples(texts, encoded, weights, groups), targets
+        check_total(weights, f"{name_of_weights} times class_weight")
+        examples = Examples(texts, encoded, weights, groups)
+        if not weights.all():  # texts of a class that weighs nothing
+            examples = examples.take(np.flatnonzero(weights))
+        return examples, targets
 
     def _given_validation(self, validation: Data, targets: Targets) -> Examples | None:
         """The examples in X_val, y_val and sample_weight_val, if any are there."""

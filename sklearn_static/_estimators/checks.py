@@ -1,7 +1,9 @@
-"""What y and sample_weight may be."""
+"""What y, sample_weight and class_weight may be."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Set
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -10,92 +12,244 @@ from sklearn.utils import check_array, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 
 from .._utils.compat import check_sample_weight
+from .._utils.validation import is_missing, refuse_lazy
 
-__all__ = ["check_labels", "check_values", "check_weights"]
+__all__ = [
+    "check_class_weight",
+    "check_classes",
+    "check_labels",
+    "check_total",
+    "check_values",
+    "check_weights",
+]
+
+# Weights of more in all, times squares of features, may overflow float64.
+_HEAVIEST = 1e100
 
 
-def check_labels(y: Any) -> np.ndarray | csr_array:
+def check_labels(y: Any, name: str = "y") -> np.ndarray | csr_array:
     """`y` as labels of shape (n_texts,), or an indicator of (n_texts, n_labels).
 
     Raises
     ------
     ValueError
-        If `y` has another shape, or values that are no labels.
+        If `y` has another shape, or values that are no labels. The message calls it
+        `name`.
     """
     if y is None:
         raise ValueError(
-            "This classifier requires y to be passed, but the target y is None."
+            f"This classifier requires y to be passed, but the target {name} is None."
         )
-    _refuse_missing_labels(y)
-    check_classification_targets(y)
-    kind = type_of_target(y)
-    if kind.endswith("multioutput"):
+    if issparse(y):
+        y = csr_array(y)
+        y.sum_duplicates()
+    elif getattr(getattr(y, "dtype", None), "kind", "") == "T":
+        y = y.tolist()  # scikit-learn knows no strings of variable width
+    _refuse_missing(y, name)
+    kind = type_of_target(y, input_name=name)
+    matrix = y if issparse(y) else np.asarray(y)
+    if matrix.ndim == 2 and matrix.shape[1] != 1:
+        return _checked_indicator(matrix, name)
+    if kind == "unknown":
+        numbers = np.asarray(matrix.tolist())
+        if numbers.dtype.kind in "biuf":
+            return check_labels(numbers, name)
+        first = matrix.flat[0]
         raise ValueError(
-            f"y has shape {np.shape(y)}: several columns that are no indicators of 0 "
-            "and 1. Turn lists of labels into an indicator matrix with "
-            "sklearn.preprocessing.MultiLabelBinarizer, or wrap the classifier in "
-            "sklearn.multioutput.MultiOutputClassifier."
+            f"Unknown label type: {name}[0] is {first!r} of type "
+            f"{type(first).__name__}, but an array of str, int, bool or whole floats "
+            "was expected."
         )
-    if kind == "multilabel-indicator":
-        return csr_array(y) if issparse(y) else np.asarray(y)
+    check_classification_targets(y)
     labels: np.ndarray = column_or_1d(y, warn=True)
     return labels
 
 
-def _refuse_missing_labels(y: Any) -> None:
+def _checked_indicator(y: np.ndarray | csr_array, name: str) -> np.ndarray | csr_array:
+    values: np.ndarray = np.asarray(y.data if issparse(y) else y)
+    wrong: np.ndarray = (values != 0) & (values != 1)
+    if wrong.any():
+        raise ValueError(
+            f"{name} has shape {y.shape}: several columns that are no indicators "
+            f"of 0 and 1, since {name}{_place(y, wrong)} is {values[wrong][0]}. Recode "
+            "an indicator to 1 where a text has a label and 0 elsewhere, turn lists of "
+            "labels into one with sklearn.preprocessing.MultiLabelBinarizer, or wrap "
+            "the classifier in sklearn.multioutput.MultiOutputClassifier."
+        )
+    return y.astype(np.int64) if y.dtype == object else y
+
+
+def _place(y: Any, found: np.ndarray) -> list[int]:
+    """The first index of what was found in `y`, or in the data of a sparse one."""
+    if issparse(y):
+        entries, first = y.tocoo(), int(found.argmax())
+        return [int(entries.row[first]), int(entries.col[first])]
+    return [int(i) for i in np.argwhere(found)[0]]
+
+
+def _refuse_missing(values: Any, name: str) -> None:
+    """Raise ValueError for the first of `values` that is missing or not finite."""
+    refuse_lazy(values, name)
     try:
-        values = y.data if issparse(y) else np.asarray(y)
+        array = _comparable(values)
     except ValueError:
         return  # rows of different lengths, which have a better message of their own
-    if values.dtype.kind == "f" and not np.isfinite(values).all():
-        row = int(np.argwhere(~np.isfinite(values))[0][0])
+    if array.dtype.kind in "fc":
+        missing = ~np.isfinite(array)
+    elif array.dtype.kind in "mM":
+        missing = np.isnat(array)
+    elif array.dtype == object and not {*map(type, array.flat)} <= {str, int, bool}:
+        missing = np.asarray(np.frompyfunc(is_missing, 1, 1)(array), bool)
+    else:
+        return
+    if missing.any():
+        place = _place(values, missing) or ""
         raise ValueError(
-            f"y[{row}] is {values[row]}: NaN and infinity are no labels. "
-            "Drop such rows."
+            f"{name}{place} is {array[missing][0]}: NaN, infinity and missing values "
+            "cannot be learned from. Drop such rows."
         )
 
 
-def check_values(y: Any) -> np.ndarray:
+def _comparable(values: Any) -> np.ndarray:
+    """An array in which what is missing can be told from what is not."""
+    if issparse(values):
+        data: np.ndarray = values.data
+        return data
+    if isinstance(values, np.ma.MaskedArray):
+        return np.asarray(values.tolist(), object)  # None where it is masked
+    array = np.asarray(values)
+    if array.dtype.kind in "US" and isinstance(values, (list, tuple)):
+        # numpy has made strings of what was missing among strings.
+        return np.asarray(values, object)
+    return array
+
+
+def check_values(y: Any, name: str = "y") -> np.ndarray:
     """`y` as real values of shape (n_texts,) or (n_texts, n_outputs), float64.
 
     Raises
     ------
     ValueError
-        If `y` has another shape, or values that are not finite.
+        If `y` has another shape, or values that are not finite. The message calls it
+        `name`.
     """
     if y is None:
         raise ValueError(
-            "This regressor requires y to be passed, but the target y is None."
+            f"This regressor requires y to be passed, but the target {name} is None."
         )
-    values = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y")
+    _refuse_missing(y, name)
+    values = check_array(y, ensure_2d=False, dtype=np.float64, input_name=name)
     if values.ndim == 2 and values.shape[1] == 1:
         values = column_or_1d(values, warn=True)
     if values.ndim > 2:
         raise ValueError(
-            f"y has shape {values.shape}, but (n_texts,) or (n_texts, n_outputs) was "
-            "expected."
+            f"{name} has shape {values.shape}, but (n_texts,) or (n_texts, n_outputs) "
+            "was expected."
         )
     return np.asarray(values)
 
 
-def check_weights(sample_weight: Any, n_texts: int) -> np.ndarray:
+def check_weights(
+    sample_weight: Any, n_texts: int, name: str = "sample_weight"
+) -> np.ndarray:
     """`sample_weight`, or ones, as an array of shape (n_texts,), float64.
 
     Raises
     ------
     ValueError
-        If it has another shape, or values that are negative or not finite, or if all
-        of them are zero.
+        If it has another shape, values that are negative or not finite, or a sum that
+        is 0 or too large to be calculated with. The message calls it `name`.
     """
+    if sample_weight is not None:
+        _refuse_missing(sample_weight, name)
     weights: np.ndarray = check_sample_weight(
         sample_weight, np.empty((n_texts, 1)), dtype=np.float64
     )
     if (weights < 0).any():
         row = int(np.flatnonzero(weights < 0)[0])
         raise ValueError(
-            f"sample_weight[{row}] is {weights[row]}: negative values in sample_weight "
-            "have no meaning here."
+            f"{name}[{row}] is {weights[row]}: negative values in sample_weight have "
+            "no meaning here."
         )
-    if not weights.any():
-        raise ValueError("sample_weight is zero for every text: none is left.")
+    return check_total(weights, name)
+
+
+def check_total(weights: np.ndarray, name: str) -> np.ndarray:
+    """The `weights` of texts; ValueError, calling them `name`, for a useless sum."""
+    with np.errstate(over="ignore"):
+        total = weights.sum()
+    if not total:
+        raise ValueError(f"{name} is zero for every text: none is left.")
+    if total > _HEAVIEST:
+        raise ValueError(
+            f"{name} sums to {total:.3g}, but {_HEAVIEST:.0e} at most was expected. "
+            "Divide it by its mean."
+        )
     return weights
+
+
+def check_class_weight(
+    class_weight: Mapping[Any, float], classes: np.ndarray, *, all_known: bool
+) -> np.ndarray:
+    """The weights of `classes`, 1 for those that `class_weight` does not name.
+
+    Parameters
+    ----------
+    class_weight : mapping of label to float
+    classes : ndarray of shape (n_classes,)
+    all_known : bool
+        Whether to refuse every other label. If not, those are passed over where all
+        `classes` have a weight, as scikit-learn does: a fold may lack a rare class.
+
+    Returns
+    -------
+    weights : ndarray of shape (n_classes,), float64
+
+    Raises
+    ------
+    TypeError
+        If a weight is no number.
+    ValueError
+        If one is negative or not finite in float32, all are zero, or a label is
+        unknown.
+    """
+    most = float(np.finfo(np.float32).max)
+    for label, weight in class_weight.items():
+        given = f"class_weight[{label!r}] is {weight!r}"
+        if not isinstance(weight, Real):
+            raise TypeError(f"{given}, but a number was expected.")
+        if not 0 <= weight <= most:
+            raise ValueError(
+                f"{given}, but a number from 0 to {most:.2g} was expected."
+            )
+    labels = classes.tolist()
+    unknown = set(class_weight) - set(labels)
+    if unknown and (all_known or not set(labels) <= set(class_weight)):
+        raise ValueError(
+            f"class_weight names {sorted(map(str, unknown))}, which are not among the "
+            f"classes {labels[:20]}."
+        )
+    weights = np.array([class_weight.get(label, 1.0) for label in labels], np.float64)
+    if not weights.any():
+        raise ValueError("class_weight is 0 for every class: no text would count.")
+    return weights
+
+
+def check_classes(classes: Any) -> np.ndarray:
+    """The distinct labels of what was announced as `classes`, in ascending order.
+
+    Raises
+    ------
+    TypeError
+        If it is no collection.
+    ValueError
+        If a label is missing.
+    """
+    if isinstance(classes, Set):
+        classes = list(classes)
+    if np.ndim(classes) == 0:
+        raise TypeError(
+            f"classes is {classes!r}, but a list or array of labels was expected."
+        )
+    _refuse_missing(classes, "classes")
+    return np.unique(np.asarray(classes))

@@ -104,8 +104,8 @@ class Classifying(TopTokensMixin, ClassifierMixin, StaticModelBase):
         """The labels, in ascending order, of shape (n_classes,)."""
         return self.head_.classes_
 
-    def _check_y(self, y: Any) -> Any:
-        return check_labels(y)
+    def _check_y(self, y: Any, name: str) -> Any:
+        return check_labels(y, name)
 
     def _find_targets(
         self, y: np.ndarray, sample_weight: np.ndarray

@@ -39,8 +39,8 @@ class Regressing(RegressorMixin, StaticModelBase):
         values: np.ndarray = self._predict("predict", X)
         return values
 
-    def _check_y(self, y: Any) -> np.ndarray:
-        return check_values(y)
+    def _check_y(self, y: Any, name: str) -> np.ndarray:
+        return check_values(y, name)
 
     def _find_targets(self, y: np.ndarray, sample_weight: np.ndarray) -> RealTargets:
         return RealTargets.of(y, sample_weight)

@@ -10,6 +10,8 @@ import numpy as np
 from scipy.sparse import issparse
 from sklearn.preprocessing import StandardScaler
 
+from .checks import check_class_weight
+
 __all__ = [
     "ClassTargets",
     "ClassWeight",
@@ -96,12 +98,12 @@ class ClassTargets:
     ----------
     classes : ndarray of shape (n_classes,)
         In ascending order.
-    class_weight : dict, "balanced" or None
+    class_weight : ndarray of shape (n_classes,), "balanced" or None
     """
 
     loss = "cross_entropy"
     classes: np.ndarray
-    class_weight: ClassWeight = None
+    class_weight: np.ndarray | Literal["balanced"] | None = None
     pos_weight: None = None
 
     @classmethod
@@ -110,8 +112,9 @@ class ClassTargets:
 
         Raises
         ------
-        ValueError
-            If there is but one, or if `class_weight` names another.
+        TypeError, ValueError
+            If there is but one, one is no valid Unicode, or `class_weight` is not as
+            :func:`check_class_weight` expects.
         """
         classes = np.unique(labels)
         if len(classes) < 2:
@@ -119,7 +122,10 @@ class ClassTargets:
                 f"y holds one class only, {classes.tolist()}, but a classifier needs "
                 "texts of at least two classes."
             )
-        _refuse_unknown(class_weight, classes)
+        _refuse_surrogates(classes)
+        if isinstance(class_weight, Mapping):
+            weights = check_class_weight(class_weight, classes, all_known=False)
+            return cls(classes, weights)
         return cls(classes, class_weight)
 
     @property
@@ -158,9 +164,8 @@ class ClassTargets:
         """The texts' weights times their classes'."""
         if self.class_weight is None:
             return sample_weight
-        if isinstance(self.class_weight, Mapping):
-            labels = self.classes.tolist()
-            factors = np.array([self.class_weight.get(label, 1.0) for label in labels])
+        if isinstance(self.class_weight, np.ndarray):
+            factors = self.class_weight
         else:
             total = np.bincount(encoded, sample_weight, self.n_outputs)
             present = total > 0
@@ -200,16 +205,17 @@ class LabelTargets:
 
         Raises
         ------
-        ValueError
-            If `class_weight` names another column.
+        TypeError, ValueError
+            If `class_weight` names another column, or is otherwise not as
+            :func:`check_class_weight` expects.
         """
         n_labels, sparse = indicator.shape[1], issparse(indicator)
         if class_weight is None:
             return cls(n_labels, sparse=sparse)
         if isinstance(class_weight, Mapping):
-            _refuse_unknown(class_weight, np.arange(n_labels))
-            factors = [class_weight.get(label, 1.0) for label in range(n_labels)]
-            return cls(n_labels, np.array(factors, np.float32), sparse)
+            columns = np.arange(n_labels)
+            factors = check_class_weight(class_weight, columns, all_known=True)
+            return cls(n_labels, factors.astype(np.float32), sparse)
         present = sample_weight @ indicator
         absent = sample_weight.sum() - present
         usable = (present > 0) & (absent > 0)
@@ -292,11 +298,11 @@ class RealTargets:
         return sample_weight
 
 
-def _refuse_unknown(class_weight: ClassWeight, classes: np.ndarray) -> None:
-    if isinstance(class_weight, Mapping):
-        unknown = set(class_weight) - set(classes.tolist())
-        if unknown:
+def _refuse_surrogates(classes: np.ndarray) -> None:
+    """Refuse labels that no file could hold: half of a character is no text."""
+    for label in classes.tolist():
+        if isinstance(label, str) and any("\ud800" <= c <= "\udfff" for c in label):
             raise ValueError(
-                f"class_weight names {sorted(map(str, unknown))}, which are not among "
-                f"the classes {classes.tolist()[:20]}."
+                f"The label {label!r} holds a lone surrogate, which is no character "
+                "and cannot be saved. Decode the labels with the right encoding."
             )

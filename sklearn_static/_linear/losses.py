@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
-from scipy.special import expit, log_expit, log_softmax, logit, softmax
+from scipy.special import expit, log_expit, log_softmax, softmax
 
 __all__ = ["Classes", "Labels", "Problem", "Values"]
 
@@ -113,8 +113,10 @@ class Classes:
 
     def log_prior(self) -> np.ndarray:
         """The logarithms of the classes' shares, less their mean."""
-        total = np.bincount(self.y, self.weight, self.n_outputs)
-        mean = self.weight.sum() / np.count_nonzero(self.weight)
+        # A thousandth of the least float would be 0.
+        weight = self.weight / self.weight.max()
+        total = np.bincount(self.y, weight, self.n_outputs)
+        mean = weight.sum() / np.count_nonzero(weight)
         logs = np.log(np.maximum(total, 1e-3 * mean) / total.sum())
         out: np.ndarray = logs - logs.mean()
         return out
@@ -183,8 +185,8 @@ class Labels:
         """The log-odds of each label."""
         present = (self.weight @ (self.y * self.pos_weight)) + 1e-3
         absent = (self.weight @ (1 - self.y)) + 1e-3
-        odds: np.ndarray = logit(present / (present + absent))
-        return odds
+        log_odds: np.ndarray = np.log(present / absent)
+        return log_odds
 
     def strata(self) -> None:
         """None: a text may have any of the labels."""

@@ -98,8 +98,10 @@ class _Objective:
         self._design = design
         self._problem = problem
         # The loss is a mean, for the tolerance to mean the same for all sizes, so C is
-        # divided by the number of texts, which scikit-learn sums over.
-        self._penalty = 1 / (C * problem.strength * problem.weight.sum())
+        # divided by the number of texts, which scikit-learn sums over. A penalty above
+        # 1e30 could overflow in products, and makes weights no smaller in float32.
+        strength = C * problem.strength * problem.weight.sum()
+        self._penalty = 1 / max(strength, 1e-30)
         self._point = np.empty(0)
         self._curvature: Callable[[np.ndarray], np.ndarray] | None = None
 

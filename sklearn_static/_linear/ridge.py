@@ -142,7 +142,7 @@ def _losses(
     turned = vectors.T @ y
     starts = np.cumsum([0, *map(len, parts)])
     out = np.zeros(len(alphas))
-    for k, alpha in enumerate(alphas):
+    for k, alpha in enumerate(np.maximum(alphas, _least_penalty(values))):
         inverse = 1 / (np.maximum(values, 0) + alpha)
         weighted = vectors * inverse
         for part in map(slice, starts[:-1], starts[1:]):
@@ -181,6 +181,14 @@ def _centred(
     return products * root * root[:, None], y * root[:, None], share
 
 
+def _least_penalty(eigenvalues: np.ndarray) -> float:
+    """The penalty below which rounding may leave a matrix singular.
+
+    Of any numbers with the sum of its eigenvalues, such as its diagonal.
+    """
+    return float(len(eigenvalues) * np.finfo(float).eps * eigenvalues.sum())
+
+
 def _fitted(
     features: Features, problem: Values, rows: np.ndarray, factor: float, alpha: float
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -189,7 +197,9 @@ def _fitted(
     if len(rows) > _DIRECT:
         return _fitted_by_steps(dense, sparse, problem, rows, factor, alpha)
     products, y, share = _centred(features, problem, rows, factor)
-    products[np.diag_indices_from(products)] += alpha
+    products[np.diag_indices_from(products)] += max(
+        alpha, _least_penalty(products.diagonal())
+    )
     of_texts = cho_solve(cho_factor(products, overwrite_a=True, check_finite=False), y)
     of_texts *= np.sqrt(problem.weight[rows])[:, None]
     of_texts -= share[:, None] * of_texts.sum(axis=0)

@@ -78,10 +78,15 @@ class StaticClassifier(Classifying, FineTuned):
         The least improvement that counts.
     class_weight : dict or "balanced", default=None
         The weight of each class, by label. "balanced" makes them inversely proportional
-        to the classes' frequencies. With many labels a text, by column: the weight of a
+        to the classes' frequencies. With many labels a text, by label: the weight of a
         label's presence, which "balanced" makes equal, in all, to that of its absence.
-    threshold : float, default=0.5
-        With many labels a text, the probability from which a label is predicted.
+    threshold : float or array-like of shape (n_labels,), default=0.5
+        With many labels a text, the probability from which a label is predicted, or
+        that of each label.
+    label_names : array-like of shape (n_labels,), default=None
+        With many labels a text, the names of y's columns, such as ``classes_`` of
+        :class:`sklearn.preprocessing.MultiLabelBinarizer`. None takes those of a frame
+        or, of other containers, the columns' numbers.
     warm_start : bool, default=False
         Whether ``fit`` goes on from what was learned before, with the same classes.
     handle_missing : {"error", "empty"}, default="error"
@@ -109,7 +114,8 @@ class StaticClassifier(Classifying, FineTuned):
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
-        The labels, in ascending order.
+        The classes, in ascending order, or the names of many labels, in that of y's
+        columns.
     embedding_ : StaticEmbedding
         The trained table.
     head_ : StaticHeadClassifier
@@ -193,7 +199,8 @@ class StaticClassifier(Classifying, FineTuned):
         n_iter_no_change: int = 3,
         tol: float = 1e-4,
         class_weight: Mapping[Any, float] | Literal["balanced"] | None = None,
-        threshold: float = 0.5,
+        threshold: Any = 0.5,
+        label_names: Any = None,
         warm_start: bool = False,
         handle_missing: HandleMissing = "error",
         optimizer: Any = None,
@@ -221,6 +228,7 @@ class StaticClassifier(Classifying, FineTuned):
         self.tol = tol
         self.class_weight = class_weight
         self.threshold = threshold
+        self.label_names = label_names
         self.warm_start = warm_start
         self.handle_missing = handle_missing
         self.optimizer = optimizer
@@ -251,7 +259,8 @@ class StaticClassifier(Classifying, FineTuned):
             The texts, n_texts of them.
         y : array-like of shape (n_texts,), or (n_texts, n_labels), sparse or not
             The label of each: str, int, bool or whole float. Or an indicator of many
-            labels, as of :class:`sklearn.preprocessing.MultiLabelBinarizer`.
+            labels, as of :class:`sklearn.preprocessing.MultiLabelBinarizer`, whose
+            names are those of a frame's columns.
         sample_weight : array-like of shape (n_texts,), default=None
             The weight of each text, none negative. Texts of weight zero are as if they
             were not there.
@@ -329,7 +338,7 @@ class StaticClassifier(Classifying, FineTuned):
         announced = None if classes is None else check_classes(classes)
         if not self._is_fitted():
             known = self._announced_targets(y, announced)
-        elif announced is not None and not np.array_equal(announced, self.classes_):
+        elif announced is not None and set(announced) != set(self.classes_):
             raise ValueError(
                 f"classes are {announced.tolist()}, but those of the first call were "
                 f"{self.classes_.tolist()}."

@@ -15,7 +15,7 @@ from ._io.pipeline import HeadParts
 from ._layers.layers import Head
 from ._utils.parallel import slices
 from ._utils.pickling import VersionedPickleMixin
-from ._utils.validation import check_embeddings
+from ._utils.validation import check_embeddings, check_threshold
 
 __all__ = [
     "FrozenHead",
@@ -124,8 +124,9 @@ class StaticHeadClassifier(ClassifierMixin, _FrozenHead):
         The label of each output.
     multilabel : bool, default=False
         Whether a text can have any number of the labels, rather than one class.
-    threshold : float, default=0.5
-        With `multilabel`, the probability from which a label is predicted.
+    threshold : float or array-like of shape (n_classes,), default=0.5
+        With `multilabel`, the probability from which a label is predicted, or that of
+        each label.
     sparse_output : bool, default=False
         With `multilabel`, whether predictions are sparse.
 
@@ -144,7 +145,7 @@ class StaticHeadClassifier(ClassifierMixin, _FrozenHead):
         classes: Any,
         *,
         multilabel: bool = False,
-        threshold: float = 0.5,
+        threshold: Any = 0.5,
         sparse_output: bool = False,
     ) -> None:
         self.head = head
@@ -198,7 +199,8 @@ class StaticHeadClassifier(ClassifierMixin, _FrozenHead):
         """
         if not self.multilabel:
             return self.classes_[self._scores(X).argmax(axis=1)]
-        indicator = (self.predict_proba(X) >= self.threshold).astype(np.int64)
+        threshold = check_threshold(self.threshold, len(self.classes_))
+        indicator = (self.predict_proba(X) >= threshold).astype(np.int64)
         return csr_matrix(indicator) if self.sparse_output else indicator
 
     def predict_proba(self, X: Any) -> np.ndarray:

@@ -50,10 +50,15 @@ class StaticLinearClassifier(Classifying, LinearBase):
         The most iterations of the solver.
     class_weight : dict or "balanced", default=None
         The weight of each class, by label. "balanced" makes them inversely proportional
-        to the classes' frequencies. With many labels a text, by column: the weight of a
+        to the classes' frequencies. With many labels a text, by label: the weight of a
         label's presence, which "balanced" makes equal, in all, to that of its absence.
-    threshold : float, default=0.5
-        With many labels a text, the probability from which a label is predicted.
+    threshold : float or array-like of shape (n_labels,), default=0.5
+        With many labels a text, the probability from which a label is predicted, or
+        that of each label.
+    label_names : array-like of shape (n_labels,), default=None
+        With many labels a text, the names of y's columns, such as ``classes_`` of
+        :class:`sklearn.preprocessing.MultiLabelBinarizer`. None takes those of a frame
+        or, of other containers, the columns' numbers.
     handle_missing : {"error", "empty"}, default="error"
         What to do with None and NaN among texts: refuse them, or take each as empty.
     random_state : int, RandomState instance or None, default=None
@@ -66,7 +71,8 @@ class StaticLinearClassifier(Classifying, LinearBase):
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
-        The labels, in ascending order.
+        The classes, in ascending order, or the names of many labels, in that of y's
+        columns.
     coef_ : ndarray of shape (1 or n_classes, n_dimensions)
         The weights of embeddings; one row for two classes.
     intercept_ : ndarray of shape (1 or n_classes,)
@@ -127,7 +133,8 @@ class StaticLinearClassifier(Classifying, LinearBase):
         tol: float = 1e-3,
         max_iter: int = 1000,
         class_weight: Mapping[Any, float] | Literal["balanced"] | None = None,
-        threshold: float = 0.5,
+        threshold: Any = 0.5,
+        label_names: Any = None,
         handle_missing: HandleMissing = "error",
         random_state: Any = None,
         verbose: bool | int = False,
@@ -139,6 +146,7 @@ class StaticLinearClassifier(Classifying, LinearBase):
         self.max_iter = max_iter
         self.class_weight = class_weight
         self.threshold = threshold
+        self.label_names = label_names
         self.handle_missing = handle_missing
         self.random_state = random_state
         self.verbose = verbose

@@ -22,6 +22,7 @@ from ..head import of_texts
 from ..pipeline import StaticPipeline
 from ..transformer import StaticEmbeddingTransformer, features_of
 from .checks import check_total, check_weights
+from .label_names import refuse_other_names
 from .targets import Examples, Targets
 
 __all__ = ["Data", "StaticModelBase", "Task", "own_random_state"]
@@ -77,7 +78,13 @@ class StaticModelBase(
     def _check_y(self, y: Any, name: str) -> Any:
         raise TypeError(f"{type(self).__name__} does not say what y may be.")
 
-    def _find_targets(self, y: Any, sample_weight: np.ndarray) -> Any:
+    def _label_names(self, y: Any, name: str) -> np.ndarray | None:
+        """What the columns of y are called, where that matters."""
+        return None
+
+    def _find_targets(
+        self, y: Any, sample_weight: np.ndarray, names: np.ndarray | None
+    ) -> Any:
         raise TypeError(f"{type(self).__name__} does not say what it learns of y.")
 
     def _examples(
@@ -97,6 +104,7 @@ class StaticModelBase(
             raise ValueError(
                 f"{name.replace('y', 'X')} is empty, but one text or more was expected."
             )
+        names = self._label_names(y, name)
         y = self._check_y(y, name)
         groups = None if groups is None else column_or_1d(groups)
         check_consistent_length(texts, y, groups)
@@ -107,7 +115,8 @@ class StaticModelBase(
             texts, y = [texts[row] for row in counts], y[counts]
             weights = weights[counts]
             groups = None if groups is None else groups[counts]
-        targets = self._find_targets(y, weights) if known is None else known
+        targets = self._find_targets(y, weights, names) if known is None else known
+        refuse_other_names(names, targets.names, name)
         encoded = targets.encode(y, name)
         weights = targets.weigh(encoded, weights)
         check_total(weights, f"{name_of_weights} times class_weight")

@@ -21,6 +21,7 @@ __all__ = [
     "check_total",
     "check_values",
     "check_weights",
+    "refuse_surrogates",
 ]
 
 # Weights of more in all, times squares of features, may overflow float64.
@@ -235,13 +236,13 @@ def check_class_weight(
     return weights
 
 
-def check_classes(classes: Any) -> np.ndarray:
-    """The distinct labels of what was announced as `classes`, in ascending order.
+def check_classes(classes: Any, name: str = "classes") -> np.ndarray:
+    """The distinct labels in a collection, in ascending order.
 
     Raises
     ------
     TypeError
-        If it is no collection.
+        If it is no collection. The message calls it `name`.
     ValueError
         If a label is missing.
     """
@@ -249,7 +250,17 @@ def check_classes(classes: Any) -> np.ndarray:
         classes = list(classes)
     if np.ndim(classes) == 0:
         raise TypeError(
-            f"classes is {classes!r}, but a list or array of labels was expected."
+            f"{name} is {classes!r}, but a list or array of labels was expected."
         )
-    _refuse_missing(classes, "classes")
+    _refuse_missing(classes, name)
     return np.unique(np.asarray(classes))
+
+
+def refuse_surrogates(classes: np.ndarray) -> None:
+    """Refuse labels that no file could hold: half of a character is no text."""
+    for label in classes.tolist():
+        if isinstance(label, str) and any("\ud800" <= c <= "\udfff" for c in label):
+            raise ValueError(
+                f"The label {label!r} holds a lone surrogate, which is no character "
+                "and cannot be saved. Decode the labels with the right encoding."
+            )

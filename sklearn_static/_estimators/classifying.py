@@ -11,10 +11,12 @@ from sklearn.base import ClassifierMixin
 from .._layers.layers import Head
 from .._linear import Solution, solve
 from .._utils.compat import Interval, StrOptions
+from .._utils.validation import check_threshold
 from ..explanation import TopTokensMixin
 from ..head import StaticHeadClassifier
 from .base import StaticModelBase
 from .checks import check_labels
+from .label_names import label_names_of
 from .linear import Prepared
 from .targets import ClassTargets, ClassWeight, LabelTargets
 
@@ -26,14 +28,16 @@ class Classifying(TopTokensMixin, ClassifierMixin, StaticModelBase):
 
     C: float
     class_weight: ClassWeight
-    threshold: float
+    threshold: Any
+    label_names: Any
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **StaticModelBase._parameter_constraints,
         "C": [Interval(Real, 0, None, closed="neither")],
         "tol": [Interval(Real, 0, None, closed="left")],
         "class_weight": [StrOptions({"balanced"}), dict, None],
-        "threshold": [Interval(Real, 0, 1, closed="both")],
+        "threshold": [Interval(Real, 0, 1, closed="both"), "array-like"],
+        "label_names": ["array-like", None],
     }
 
     def predict(self, X: Any) -> Any:
@@ -101,17 +105,29 @@ class Classifying(TopTokensMixin, ClassifierMixin, StaticModelBase):
 
     @property
     def classes_(self) -> np.ndarray:
-        """The labels, in ascending order, of shape (n_classes,)."""
+        """The labels, of shape (n_classes,).
+
+        Classes are in ascending order, names of many labels in that of y's columns.
+        """
         return self.head_.classes_
 
     def _check_y(self, y: Any, name: str) -> Any:
         return check_labels(y, name)
 
+    def _label_names(self, y: Any, name: str) -> np.ndarray | None:
+        return label_names_of(y, self.label_names, name)
+
     def _find_targets(
-        self, y: np.ndarray, sample_weight: np.ndarray
+        self, y: np.ndarray, sample_weight: np.ndarray, names: np.ndarray | None
     ) -> ClassTargets | LabelTargets:
         if y.ndim == 2:
-            return LabelTargets.of(y, self.class_weight, sample_weight)
+            check_threshold(self.threshold, y.shape[1])
+            return LabelTargets.of(y, names, self.class_weight, sample_weight)
+        if names is not None:
+            raise ValueError(
+                "label_names are those of an indicator's columns, but y holds one "
+                "class for each text, which names itself."
+            )
         return ClassTargets.of(y, self.class_weight)
 
     def _freeze(self, head: Head, targets: Any) -> StaticHeadClassifier:

@@ -42,7 +42,9 @@ class Regressing(RegressorMixin, StaticModelBase):
     def _check_y(self, y: Any, name: str) -> np.ndarray:
         return check_values(y, name)
 
-    def _find_targets(self, y: np.ndarray, sample_weight: np.ndarray) -> RealTargets:
+    def _find_targets(
+        self, y: np.ndarray, sample_weight: np.ndarray, names: np.ndarray | None
+    ) -> RealTargets:
         return RealTargets.of(y, sample_weight)
 
     def _freeze(self, head: Head, targets: RealTargets) -> StaticHeadRegressor:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal, Protocol
 
 import numpy as np
 from scipy.sparse import issparse
 from sklearn.preprocessing import StandardScaler
 
-from .checks import check_class_weight
+from .checks import check_class_weight, refuse_surrogates
 
 __all__ = [
     "ClassTargets",
@@ -67,10 +67,13 @@ class Targets(Protocol):
         A name that ``sklearn_static._training.criterion`` knows.
     pos_weight : ndarray of shape (n_outputs,) or None
         For the loss, the weight of a label's presence.
+    names : ndarray of shape (n_outputs,) or None
+        What the columns of y are called; None where it has one, or no names.
     """
 
     loss: ClassVar[str]
     pos_weight: np.ndarray | None
+    names: np.ndarray | None
 
     @property
     def n_outputs(self) -> int:
@@ -105,6 +108,7 @@ class ClassTargets:
     classes: np.ndarray
     class_weight: np.ndarray | Literal["balanced"] | None = None
     pos_weight: None = None
+    names: None = None
 
     @classmethod
     def of(cls, labels: np.ndarray, class_weight: ClassWeight) -> ClassTargets:
@@ -122,7 +126,7 @@ class ClassTargets:
                 f"y holds one class only, {classes.tolist()}, but a classifier needs "
                 "texts of at least two classes."
             )
-        _refuse_surrogates(classes)
+        refuse_surrogates(classes)
         if isinstance(class_weight, Mapping):
             weights = check_class_weight(class_weight, classes, all_known=False)
             return cls(classes, weights)
@@ -183,6 +187,8 @@ class LabelTargets:
     ----------
     n_outputs : int
         The number of labels.
+    names : ndarray of shape (n_labels,) or None
+        None where only their numbers are known.
     pos_weight : ndarray of shape (n_labels,) or None
         What a label's presence weighs in the loss; its absence weighs 1.
     sparse : bool
@@ -191,12 +197,17 @@ class LabelTargets:
 
     loss = "binary_cross_entropy"
     n_outputs: int
+    names: np.ndarray | None = None
     pos_weight: np.ndarray | None = None
     sparse: bool = False
 
     @classmethod
     def of(
-        cls, indicator: Any, class_weight: ClassWeight, sample_weight: np.ndarray
+        cls,
+        indicator: Any,
+        names: np.ndarray | None,
+        class_weight: ClassWeight,
+        sample_weight: np.ndarray,
     ) -> LabelTargets:
         """The columns of `indicator`.
 
@@ -206,26 +217,32 @@ class LabelTargets:
         Raises
         ------
         TypeError, ValueError
-            If `class_weight` names another column, or is otherwise not as
-            :func:`check_class_weight` expects.
+            If there are not as many names as columns, one is no valid Unicode, or
+            `class_weight` is not as :func:`check_class_weight` expects.
         """
-        n_labels, sparse = indicator.shape[1], issparse(indicator)
+        n_labels = indicator.shape[1]
+        targets = cls(n_labels, names, None, issparse(indicator))
+        if len(targets.classes) != n_labels:
+            raise ValueError(
+                f"There are {len(targets.classes)} label_names, but y has {n_labels} "
+                "columns."
+            )
+        refuse_surrogates(targets.classes)
         if class_weight is None:
-            return cls(n_labels, sparse=sparse)
+            return targets
         if isinstance(class_weight, Mapping):
-            columns = np.arange(n_labels)
-            factors = check_class_weight(class_weight, columns, all_known=True)
-            return cls(n_labels, factors.astype(np.float32), sparse)
-        present = sample_weight @ indicator
-        absent = sample_weight.sum() - present
-        usable = (present > 0) & (absent > 0)
-        ratio = np.divide(absent, present, out=np.ones(n_labels), where=usable)
-        return cls(n_labels, ratio.astype(np.float32), sparse)
+            weights = check_class_weight(class_weight, targets.classes, all_known=True)
+        else:
+            present = sample_weight @ indicator
+            absent = sample_weight.sum() - present
+            usable = (present > 0) & (absent > 0)
+            weights = np.divide(absent, present, out=np.ones(n_labels), where=usable)
+        return replace(targets, pos_weight=weights.astype(np.float32))
 
     @property
     def classes(self) -> np.ndarray:
-        """The numbers of the columns."""
-        return np.arange(self.n_outputs)
+        """The names of the columns, or their numbers."""
+        return np.arange(self.n_outputs) if self.names is None else self.names
 
     @property
     def is_weighted(self) -> bool:
@@ -265,6 +282,7 @@ class RealTargets:
     loss = "squared_error"
     scaler: StandardScaler
     pos_weight: None = None
+    names: None = None
 
     @classmethod
     def of(cls, values: np.ndarray, sample_weight: np.ndarray) -> RealTargets:
@@ -296,13 +314,3 @@ class RealTargets:
     def weigh(self, encoded: np.ndarray, sample_weight: np.ndarray) -> np.ndarray:
         """The texts' weights."""
         return sample_weight
-
-
-def _refuse_surrogates(classes: np.ndarray) -> None:
-    """Refuse labels that no file could hold: half of a character is no text."""
-    for label in classes.tolist():
-        if isinstance(label, str) and any("\ud800" <= c <= "\udfff" for c in label):
-            raise ValueError(
-                f"The label {label!r} holds a lone surrogate, which is no character "
-                "and cannot be saved. Decode the labels with the right encoding."
-            )

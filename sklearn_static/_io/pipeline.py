@@ -20,6 +20,8 @@ from .._layers.format import (
 )
 from .._layers.layers import Head
 from .._lexical.weights import WordWeights
+from .._utils.errors import reraise_as
+from .._utils.validation import check_threshold
 from ..exceptions import ModelFormatError
 from . import files as persistence
 from .files import LEGACY_HEAD
@@ -41,8 +43,11 @@ _SETTINGS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "handle_missing": (lambda v: v in ("error", "empty"), "'error' or 'empty'"),
     "sparse_output": (lambda v: isinstance(v, bool), "true or false"),
     "threshold": (
-        lambda v: type(v) in (int, float) and 0 <= v <= 1,
-        "a number from 0 to 1",
+        lambda v: all(
+            type(number) in (int, float) and 0 <= number <= 1
+            for number in (v if isinstance(v, list) else [v])
+        ),
+        "a number from 0 to 1, or one for each label,",
     ),
 }
 _OWN_HEAD = "sklearn_static"
@@ -95,7 +100,9 @@ def stored_head(
         own["classes_dtype"] = head.classes.dtype.str
         if head.settings["multilabel"]:
             activation = "sigmoid"
-            own |= {k: head.settings[k] for k in _MULTILABEL_SETTINGS}
+            threshold = check_threshold(head.settings["threshold"], len(head.classes))
+            own["threshold"] = threshold.tolist()
+            own["sparse_output"] = head.settings["sparse_output"]
     linear = head.layers.mlp_layers()
     if linear is None and word_weights is None:
         linear = as_mlp(head.layers)
@@ -187,6 +194,9 @@ def read_head(
             "outputs."
         )
     settings = read_settings(path, own, _MULTILABEL_SETTINGS)
+    if isinstance(settings.get("threshold"), list):
+        with reraise_as(ModelFormatError, f"{path} does not fit its labels"):
+            check_threshold(settings["threshold"], len(classes))
     settings["multilabel"] = activation == "sigmoid"
     return word_weights, HeadParts(head, classes, settings)
 

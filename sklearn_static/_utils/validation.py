@@ -15,8 +15,10 @@ __all__ = [
     "check_column_name",
     "check_embeddings",
     "check_texts",
+    "check_threshold",
     "column_seen",
     "is_missing",
+    "names_of_columns",
     "refuse_lazy",
 ]
 
@@ -124,11 +126,11 @@ def column_seen(X: Any) -> dict[str, Any]:
 
 def _column_name(X: Any) -> str | None:
     """The name of the one column of a frame; None without a name that is a str."""
-    names = _names_of_columns(X) or []
+    names = names_of_columns(X) or []
     return names[0] if len(names) == 1 and isinstance(names[0], str) else None
 
 
-def _names_of_columns(X: Any) -> list[Any] | None:
+def names_of_columns(X: Any) -> list[Any] | None:
     """The names of a frame's columns; None if `X` is no frame."""
     if type(X).__name__ == "LazyFrame":
         return None  # whose columns take a query, of which polars warns
@@ -156,7 +158,7 @@ def _as_list(X: Any) -> list[Any]:
             "Take one of its values."
         )
     refuse_lazy(X, "X")
-    names = _names_of_columns(X)
+    names = names_of_columns(X)
     if names is not None:
         return _only_column(X, names)
     if hasattr(X, "to_list"):
@@ -202,7 +204,7 @@ def _column(frame: Any, names: list[Any], i: int) -> Any:
 def _holds_texts(frame: Any, names: list[Any], i: int) -> bool:
     """Whether the first value of a column is a str."""
     first = _column(frame, names, i)[:1]
-    return not _names_of_columns(first) and {*map(type, _as_list(first))} == {str}
+    return not names_of_columns(first) and {*map(type, _as_list(first))} == {str}
 
 
 def _from_array(X: Any) -> list[Any]:
@@ -283,5 +285,22 @@ def check_embeddings(X: Any) -> np.ndarray:
             f"X has shape {array.shape}, but embeddings of shape (n_texts, "
             "n_dimensions) were expected. Reshape your data, with X.reshape(1, -1) if "
             "it is a single text's."
+        )
+    return array
+
+
+def check_threshold(threshold: Any, n_labels: int) -> np.ndarray:
+    """`threshold` as an array of shape () or (n_labels,), float64.
+
+    Raises
+    ------
+    ValueError
+        If it has another shape, or values that are not from 0 to 1.
+    """
+    array = np.asarray(threshold, np.float64)
+    if array.shape not in ((), (n_labels,)) or not ((array >= 0) & (array <= 1)).all():
+        raise ValueError(
+            f"threshold is {threshold!r}, but a number from 0 to 1 was expected, or "
+            f"one for each of the {n_labels} labels."
         )
     return array

@@ -15,6 +15,7 @@ from .._utils.compat import check_sample_weight
 from .._utils.validation import is_missing, refuse_lazy
 
 __all__ = [
+    "as_plain_strings",
     "check_class_weight",
     "check_classes",
     "check_labels",
@@ -46,11 +47,17 @@ def check_labels(y: Any, name: str = "y") -> np.ndarray | csr_array:
         y.sum_duplicates()
     elif getattr(getattr(y, "dtype", None), "kind", "") == "T":
         y = y.tolist()  # scikit-learn knows no strings of variable width
+    y = as_plain_strings(y)
     _refuse_missing(y, name)
     kind = type_of_target(y, input_name=name)
     matrix = y if issparse(y) else np.asarray(y)
     if matrix.ndim == 2 and matrix.shape[1] != 1:
         return _checked_indicator(matrix, name)
+    if kind == "unknown" and matrix.ndim not in (1, 2):
+        raise ValueError(
+            f"{name} has shape {matrix.shape}, but (n_texts,) or (n_texts, n_labels) "
+            "was expected."
+        )
     if kind == "unknown":
         numbers = np.asarray(matrix.tolist())
         if numbers.dtype.kind in "biuf":
@@ -68,6 +75,8 @@ def check_labels(y: Any, name: str = "y") -> np.ndarray | csr_array:
 
 def _checked_indicator(y: np.ndarray | csr_array, name: str) -> np.ndarray | csr_array:
     values: np.ndarray = np.asarray(y.data if issparse(y) else y)
+    if not y.shape[1]:
+        raise ValueError(f"{name} has no column, but one for each label was expected.")
     wrong: np.ndarray = (values != 0) & (values != 1)
     if wrong.any():
         raise ValueError(
@@ -78,6 +87,18 @@ def _checked_indicator(y: np.ndarray | csr_array, name: str) -> np.ndarray | csr
             "the classifier in sklearn.multioutput.MultiOutputClassifier."
         )
     return y.astype(np.int64) if y.dtype == object else y
+
+
+def as_plain_strings(labels: Any) -> Any:
+    """`labels`, of which numpy makes an array of their texts.
+
+    Of members of an enumeration that are str it would take parts of their names.
+    """
+    if isinstance(labels, (list, tuple)):
+        kinds = {*map(type, labels)}
+        if kinds != {str} and all(issubclass(kind, str) for kind in kinds):
+            return [str.__str__(label) for label in labels]
+    return labels
 
 
 def _place(y: Any, found: np.ndarray) -> list[int]:
@@ -215,6 +236,11 @@ def check_class_weight(
         unknown.
     """
     most = float(np.finfo(np.float32).max)
+    # Members of an enumeration have another hash than the str that they are.
+    class_weight = {
+        str.__str__(label) if isinstance(label, str) else label: weight
+        for label, weight in class_weight.items()
+    }
     for label, weight in class_weight.items():
         given = f"class_weight[{label!r}] is {weight!r}"
         if not isinstance(weight, Real):
@@ -248,6 +274,7 @@ def check_classes(classes: Any, name: str = "classes") -> np.ndarray:
     """
     if isinstance(classes, Set):
         classes = list(classes)
+    classes = as_plain_strings(classes)
     if np.ndim(classes) == 0:
         raise TypeError(
             f"{name} is {classes!r}, but a list or array of labels was expected."

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from .._utils.validation import names_of_columns
-from .checks import check_classes
+from .checks import as_plain_strings, check_classes
 
 __all__ = ["label_names_of", "refuse_other_names"]
 
@@ -44,7 +44,7 @@ def label_names_of(y: Any, label_names: Any, name: str) -> np.ndarray | None:
 
 
 def _distinct(names: Any, source: str) -> np.ndarray:
-    array = np.asarray(names)
+    array = np.asarray(as_plain_strings(names))
     if array.ndim != 1 or len(check_classes(array, source)) < len(array):
         raise ValueError(
             f"{source} is {array.tolist()}, but one name for each label was expected, "

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from enum import Enum
+
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -174,6 +176,31 @@ def test_whole_numbers_among_objects_are_labels():
 def test_strings_of_variable_width_are_labels():
     model = linear().fit(X, np.array(y, np.dtypes.StringDType()))
     assert_array_equal(model.predict(X[:2]), y[:2])
+
+
+class Topic(str, Enum):  # noqa: UP042 (unlike it, a StrEnum's str() is its text)
+    COOKING = "cook"
+    SAILING = "sail"
+
+
+def test_members_of_an_enumeration_are_their_text(classifier):
+    members = [Topic(label) for label in y]
+    model = classifier(class_weight={Topic.COOKING: 2.0})
+    expected = classifier(class_weight={"cook": 2.0}).fit(X, y)
+    for hold in (list, tuple, pd.Series):
+        model.fit(X, hold(members))
+        assert_array_equal(model.classes_, ["cook", "sail"])
+        assert_array_equal(model.predict_proba(X), expected.predict_proba(X))
+    stream = tuned().partial_fit(X, members, classes=list(Topic))
+    assert_array_equal(stream.classes_, ["cook", "sail"])
+    named = linear(label_names=list(Topic)).fit(X, INDICATOR)
+    assert_array_equal(named.classes_, ["cook", "sail"])
+
+
+@pytest.mark.parametrize("shape", [(60, 0), (60, 2, 2), (60, 1, 1), ()])
+def test_labels_of_other_shapes_are_refused(shape):
+    with pytest.raises(ValueError, match=r"y has"):
+        linear().fit(X, np.zeros(shape))
 
 
 def test_half_a_character_is_no_label():

@@ -42,7 +42,7 @@ class StaticClassifier(Classifying, FineTuned):
         Where training starts: "linear" at half the linear solution, beside a head with
         a random start; "random" at the head alone. Where a subclass replaces how texts
         are embedded, the start is random.
-    C : float, default=10.0
+    C : float, default=3.0
         The inverse of the strength of regularisation of the linear solution, as of
         :class:`sklearn.linear_model.LogisticRegression`. No effect with
         ``init="random"``.
@@ -63,18 +63,21 @@ class StaticClassifier(Classifying, FineTuned):
     max_epochs : int, default=200
         The most passes over the training texts.
     early_stopping : bool, default=True
-        Whether to set `validation_fraction` of the texts aside, stop when they are
-        predicted no better for `n_iter_no_change` epochs, and keep the best epoch.
-        If False, training stops when the training loss no longer falls.
+        Whether to hold texts out, stop when they are predicted no better for
+        `n_iter_no_change` epochs, and keep the best epoch. If False, training stops
+        when the training loss no longer falls.
     scoring : str, callable or None, default="loss"
         What early stopping watches: "loss", "accuracy" or any other scorer of
         scikit-learn. None takes the estimator's ``score``.
     validation_fraction : float or int, default=0.1
-        The share of texts set aside, or their number, stratified where the classes
-        allow it. Each class keeps a text to train on.
+        The share of texts that are held out together, or their number, stratified
+        where the classes allow it. With ``init="linear"`` that is the size of a fold:
+        up to five folds are held out, each from a network of its own, until there are
+        1,000 texts, and all texts are trained on in the end. With ``init="random"`` it
+        is one split, whose texts are not trained on.
     n_iter_no_change : int, default=3
         Epochs without improvement by more than `tol` before training stops.
-    tol : float, default=1e-4
+    tol : float, default=1e-3
         The least improvement that counts.
     class_weight : dict or "balanced", default=None
         The weight of each class, by label. "balanced" makes them inversely proportional
@@ -149,9 +152,11 @@ class StaticClassifier(Classifying, FineTuned):
     Notes
     -----
     With ``init="linear"``, the word scores of training texts come from folds that held
-    them out, or the network would learn to trust what is only known by heart. In the
-    end the network and the solution, on the trained table, are averaged, and the
-    average is calibrated on the validation texts: a temperature, and a share of the
+    them out, or the network would learn to trust what is only known by heart. Networks
+    that start from the solutions of these folds are trained in step with that of all
+    texts: their loss on the texts that they hold out is what early stopping watches. In
+    the end the network and the solution, on the trained table, are averaged, and the
+    average is calibrated on the held-out texts: a temperature, and a share of the
     classes' prior log-probabilities that is taken away.
 
     Only rows of the table whose tokens occur in the training texts are trained, which
@@ -185,7 +190,7 @@ class StaticClassifier(Classifying, FineTuned):
         model: StaticEmbedding | str | Path = DEFAULT_MODEL,
         *,
         init: Literal["linear", "random"] = "linear",
-        C: float = 10.0,
+        C: float = 3.0,
         lexical: bool = True,
         hidden_layer_sizes: Any = (512,),
         dropout: float = 0.0,
@@ -197,7 +202,7 @@ class StaticClassifier(Classifying, FineTuned):
         scoring: Any = "loss",
         validation_fraction: float | int = 0.1,
         n_iter_no_change: int = 3,
-        tol: float = 1e-4,
+        tol: float = 1e-3,
         class_weight: Mapping[Any, float] | Literal["balanced"] | None = None,
         threshold: Any = 0.5,
         label_names: Any = None,

@@ -38,7 +38,7 @@ class StaticLinearClassifier(Classifying, LinearBase):
         The bundled table, a model folder, a Hub id such as
         ``"minishlab/potion-base-8M"``, or an embedding opened before. In a search over
         parameters, open it once and pass the embedding.
-    C : float, default=10.0
+    C : float, default=3.0
         The inverse of the strength of regularisation, as of
         :class:`sklearn.linear_model.LogisticRegression`.
     lexical : bool, default=True
@@ -128,7 +128,7 @@ class StaticLinearClassifier(Classifying, LinearBase):
         self,
         model: StaticEmbedding | str | Path = DEFAULT_MODEL,
         *,
-        C: float = 10.0,
+        C: float = 3.0,
         lexical: bool = True,
         tol: float = 1e-3,
         max_iter: int = 1000,

@@ -52,17 +52,21 @@ class StaticRegressor(Regressing, FineTuned):
     max_epochs : int, default=200
         The most passes over the training texts.
     early_stopping : bool, default=True
-        Whether to set `validation_fraction` of the texts aside, stop when they are
-        predicted no better for `n_iter_no_change` epochs, and keep the best epoch.
-        If False, training stops when the training loss no longer falls.
+        Whether to hold texts out, stop when they are predicted no better for
+        `n_iter_no_change` epochs, and keep the best epoch. If False, training stops
+        when the training loss no longer falls.
     scoring : str, callable or None, default="loss"
         What early stopping watches: "loss", "r2" or any other scorer of
         scikit-learn. None takes the estimator's ``score``.
     validation_fraction : float or int, default=0.1
-        The share of texts set aside, or their number.
+        The share of texts that are held out together, or their number. With
+        ``init="linear"`` that is the size of a fold: up to five folds are held out,
+        each from a network of its own, until there are 1,000 texts, and all texts are
+        trained on in the end. With ``init="random"`` it is one split, whose texts are
+        not trained on.
     n_iter_no_change : int, default=3
         Epochs without improvement by more than `tol` before training stops.
-    tol : float, default=1e-4
+    tol : float, default=1e-3
         The least improvement that counts.
     warm_start : bool, default=False
         Whether ``fit`` goes on from what was learned before.
@@ -155,7 +159,7 @@ class StaticRegressor(Regressing, FineTuned):
         scoring: Any = "loss",
         validation_fraction: float | int = 0.1,
         n_iter_no_change: int = 3,
-        tol: float = 1e-4,
+        tol: float = 1e-3,
         warm_start: bool = False,
         handle_missing: HandleMissing = "error",
         optimizer: Any = None,

@@ -82,7 +82,7 @@ def test_a_subclass_with_fewer_parameters_is_fitted():
             super().__init__(EMBEDDING, max_epochs=max_epochs, random_state=0)
 
     class NarrowLinear(StaticLinearClassifier):
-        def __init__(self, C=10.0):
+        def __init__(self, C=3.0):
             super().__init__(EMBEDDING, C=C, random_state=0)
 
     for kind in (Narrow, NarrowLinear):

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -247,12 +248,9 @@ def calibration_error(confidence: np.ndarray, correct: np.ndarray) -> float:
 
 
 def table(records: list[dict[str, Any]], rows: int | str, figure: str) -> str:
-    """A line for each method: its mean on each data set, and over them, +- by seed."""
+    """A column for each method: its mean over data sets, +- by seed, and on each."""
     datasets = SMALL if rows == "all" else DATASETS
-    lines = [
-        "| " + " | ".join(["", "mean", *datasets, "fit, seconds"]) + " |",
-        "|---" + "|--:" * (len(datasets) + 2) + "|",
-    ]
+    columns = [["", "mean", *datasets, "fit, seconds"]]
     for method in METHODS:
         found = {
             (r["dataset"], r["seed"]): r
@@ -269,8 +267,16 @@ def table(records: list[dict[str, Any]], rows: int | str, figure: str) -> str:
         seconds = np.median([r["seconds"] for r in found.values()])
         cells = [f"{value:.{digits}f}" for value in values.mean(axis=1)]
         mean = f"{means.mean():.{digits}f}{spread}"
-        lines.append("| " + " | ".join([method, mean, *cells, f"{seconds:.1f}"]) + " |")
-    return "\n".join(lines) + "\n"
+        columns.append([breakable(method), mean, *cells, f"{seconds:.1f}"])
+    cells_of_rows = zip(*columns, strict=True)
+    head, *lines = ("| " + " | ".join(cells) + " |" for cells in cells_of_rows)
+    ruler = "|---" + "|--:" * (len(columns) - 1) + "|"
+    return "\n".join([head, ruler, *lines]) + "\n"
+
+
+def breakable(method: str) -> str:
+    """The name with soft hyphens, so that it fits a narrow column."""
+    return re.sub("(?<=[a-z])(?=[A-Z])", "\u00ad", method)
 
 
 def learning_curves(records: list[dict[str, Any]]) -> dict[str, list[float]]:

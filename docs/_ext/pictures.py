@@ -1,0 +1,72 @@
+"""What the front page shows, made when the documentation is built."""
+
+from pathlib import Path
+
+from matplotlib.figure import Figure
+
+from sklearn_static import StaticLinearClassifier
+
+RESULTS = Path(__file__).parents[1] / "results"
+PEERS = {
+    "model2vec": "model2vec, fine-tuned",
+    "TF-IDF, logistic regression": "logistic regression on TF-IDF",
+    "embeddings, logistic regression, C=10": "logistic regression on embeddings",
+    "both, logistic regression": "logistic regression on both",
+}
+OURS = {
+    "StaticClassifier, random start": 'StaticClassifier(init="random")',
+    "StaticLinearClassifier": "StaticLinearClassifier()",
+    "StaticClassifier": "StaticClassifier()",
+}
+
+
+def draw_results(path: Path) -> None:
+    """Draw the mean macro-F1 of the main methods, from the tables of results."""
+    of_peers = next(row for row in read("f1_1000") if row[""] == "mean")
+    of_ours = {row["method"]: row for row in read("fine_tuned") if row["rows"] != "all"}
+    means = {
+        **{label: number(of_peers[method]) for method, label in PEERS.items()},
+        **{label: number(of_ours[method]["mean"]) for method, label in OURS.items()},
+    }
+    colours = ["#9aa5b1"] * len(PEERS) + ["#3a78ab"] * len(OURS)
+    chart = Figure(figsize=(7, 2.9), layout="constrained")
+    axes = chart.subplots()
+    bars = axes.barh(list(means), list(means.values()), color=colours, height=0.7)
+    axes.bar_label(bars, [f"{mean:.1f}" for mean in means.values()], padding=3)
+    axes.invert_yaxis()
+    axes.set_xlim(60, 80)
+    axes.set_xlabel("macro-F1 in percent, mean of nine data sets, 1,000 training rows")
+    axes.spines[["top", "right"]].set_visible(False)
+    chart.savefig(path)
+
+
+def read(name: str) -> list[dict[str, str]]:
+    """Return the rows of a table, by its headings."""
+    lines = (RESULTS / f"{name}.md").read_text("utf8").splitlines()
+    headings, _, *rows = (
+        [cell.strip() for cell in line.strip().strip("|").split("|")] for line in lines
+    )
+    return [dict(zip(headings, row, strict=True)) for row in rows]
+
+
+def number(cell: str) -> float:
+    """Return the first number of a cell, which a standard deviation may follow."""
+    return float(cell.split()[0])
+
+
+def write_explanation(path: Path) -> None:
+    """Write what a notebook shows of an explanation."""
+    texts = [
+        "I was charged twice",
+        "When will my refund arrive?",
+        "The invoice is wrong",
+        "Cancel my plan",
+        "The app crashes",
+        "The page does not load",
+        "I get an error message",
+        "Search is slow",
+    ]
+    labels = ["billing"] * 4 + ["technical"] * 4
+    classifier = StaticLinearClassifier(random_state=0).fit(texts, labels)
+    (explanation,) = classifier.explain(["The app crashed, but you charged me"])
+    path.write_text(explanation.to_html(), "utf8")

@@ -4,7 +4,7 @@ A service
 
 A frozen pipeline behind HTTP, without torch. This program is there to be copied::
 
-    pip install sklearn-static fastapi "uvicorn[standard]"
+    pip install fastapi "uvicorn[standard]"
     MODEL_FOLDER=reviews OMP_NUM_THREADS=1 uvicorn service:app
     curl --json '{"texts": ["a great joy", "a bore"]}' localhost:8000/predict
 """

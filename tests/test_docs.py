@@ -2,13 +2,16 @@
 
 import inspect
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
 
 import sklearn_static
 
-DOCS = Path(__file__).parents[1] / "docs"
+ROOT = Path(__file__).parents[1]
+DOCS = ROOT / "docs"
+URLS = tomllib.loads((ROOT / "pyproject.toml").read_text("utf8"))["project"]["urls"]
 ROW = re.compile(r"^\| `(\w+)` \|(.*)\|$", re.MULTILINE)
 ESTIMATORS = {
     "StaticLinearClassifier": 1,
@@ -16,6 +19,25 @@ ESTIMATORS = {
     "StaticClassifier": 3,
     "StaticRegressor": 3,
 }
+
+
+def test_links_of_the_readme_work_wherever_it_is_shown():
+    readme = (ROOT / "README.md").read_text("utf8")
+    links = re.findall(r"\]\(([^)]+)\)", readme)
+    assert links
+    assert [link for link in links if not link.startswith("https://")] == []
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/index.md"])
+def test_links_into_the_repository_name_files_that_are_there(page):
+    text = (ROOT / page).read_text("utf8")
+    in_repository = re.findall(
+        re.escape(URLS["Repository"]) + r"/blob/main/([^)#]+)", text
+    )
+    raw = URLS["Repository"].replace("github.com", "raw.githubusercontent.com")
+    shown = re.findall(re.escape(raw) + r"/main/([^)#]+)", text)
+    assert in_repository
+    assert [name for name in in_repository + shown if not (ROOT / name).is_file()] == []
 
 
 @pytest.mark.parametrize("name", ESTIMATORS)

@@ -7,17 +7,61 @@ texts does the model find alike?
 """
 
 # %%
+# The data
+# --------
+#
+# Error messages of libraries that are installed here, from the ``raise`` statements of
+# their code. Which exception is raised with each? Nothing is imported or downloaded.
+
+import ast
+from collections import Counter
+from importlib.util import find_spec
+from pathlib import Path
+
+KINDS = [
+    "AttributeError",
+    "ImportError",
+    "NotImplementedError",
+    "RuntimeError",
+    "TypeError",
+    "ValueError",
+]
+
+
+def messages_of(library):
+    """Yield the texts of ``raise`` statements, and the names of the exceptions."""
+    root = Path(find_spec(library).origin).parent
+    for file in sorted(root.rglob("*.py")):
+        if "tests" in file.relative_to(root).parts:
+            continue
+        for node in ast.walk(ast.parse(file.read_bytes())):
+            match node:
+                case ast.Raise(exc=ast.Call(func=ast.Name(kind), args=[message, *_])):
+                    parts = [
+                        part.value
+                        for part in ast.walk(message)
+                        if isinstance(part, ast.Constant)
+                        and isinstance(part.value, str)
+                    ]
+                    yield " ".join(" ".join(parts).split()), kind
+
+
+kind_of = {}
+for library in ["matplotlib", "numpy", "pandas", "scipy", "sklearn"]:
+    for text, kind in messages_of(library):
+        if kind in KINDS and len(text.split()) >= 4:
+            kind_of.setdefault(text, kind)
+texts, labels = list(kind_of), list(kind_of.values())
+Counter(labels)
+
+# %%
 # The model
 # ---------
-#
-# From which library does a sentence of documentation come?
 
-from quickstart import docstring_sentences
 from sklearn.model_selection import train_test_split
 
 from sklearn_static import StaticLinearClassifier
 
-texts, labels = docstring_sentences()
 X_train, X_test, y_train, y_test = train_test_split(
     texts, labels, train_size=2400, stratify=labels, random_state=0
 )
@@ -28,22 +72,22 @@ print(f"test accuracy {classifier.score(X_test, y_test):.3f}")
 # The top tokens of each class
 # ----------------------------
 #
-# The tokens that raise the score of each library most, each taken alone, out of those
-# that occur in ten training texts or more.
+# The tokens, words and word pairs that raise the score of each exception most, each
+# taken alone, out of those that occur in ten training texts or more.
 
 import pandas as pd
 
 top = classifier.top_tokens(X_train, n_tokens=8, min_df=10)
 pd.DataFrame(
-    {library: [token for token, _ in tokens] for library, tokens in top.items()}
+    {kind: pd.Series([token for token, _ in tokens]) for kind, tokens in top.items()}
 )
 
 # %%
 # Single predictions
 # ------------------
 #
-# The test sentences that the model is the most mistaken about. Explanations show
-# themselves as below in a notebook: green speaks for the library that is named first,
+# The test messages that the model is the most mistaken about. Explanations show
+# themselves as below in a notebook: green speaks for the exception that is named first,
 # which is the one that was predicted, and red against it. The number is its score.
 
 import numpy as np
@@ -80,7 +124,7 @@ plt.show()
 # The classifier can handle words that no training text had because the table has
 # similar vectors for words of similar meaning.
 
-words = ["graph", "gradient", "warning", "fast"]
+words = ["negative", "matrix", "missing", "deprecated"]
 nearest = classifier.embedding_.nearest(words, n_tokens=6)
 for word, tokens in zip(words, nearest, strict=True):
     print(f"{word}: {', '.join(f'{token} {cosine:.2f}' for token, cosine in tokens)}")
@@ -89,8 +133,9 @@ for word, tokens in zip(words, nearest, strict=True):
 # Texts that are alike
 # --------------------
 #
-# Test sentences on a plane. Left by their embeddings, whose main directions say little
-# about libraries. Right by the classifier's scores, which pull the libraries apart.
+# Test messages on a plane. Left by their embeddings, whose main directions are those in
+# which messages differ most, whatever the exception. Right by the classifier's scores,
+# which pull the exceptions apart.
 
 from sklearn_static.displays import TextMapDisplay
 

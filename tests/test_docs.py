@@ -1,5 +1,6 @@
 """What the documentation's pages say about the package."""
 
+import ast
 import inspect
 import re
 import tomllib
@@ -11,6 +12,7 @@ import sklearn_static
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
+EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
 URLS = tomllib.loads((ROOT / "pyproject.toml").read_text("utf8"))["project"]["urls"]
 ROW = re.compile(r"^\| `(\w+)` \|(.*)\|$", re.MULTILINE)
 ESTIMATORS = {
@@ -38,6 +40,17 @@ def test_links_into_the_repository_name_files_that_are_there(page):
     shown = re.findall(re.escape(raw) + r"/main/([^)#]+)", text)
     assert in_repository
     assert [name for name in in_repository + shown if not (ROOT / name).is_file()] == []
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.name)
+def test_an_example_that_was_downloaded_runs_alone(example):
+    """It imports nothing from the files beside it."""
+    imported = {
+        (node.module if isinstance(node, ast.ImportFrom) else node.names[0].name)
+        for node in ast.walk(ast.parse(example.read_bytes()))
+        if isinstance(node, ast.Import | ast.ImportFrom)
+    }
+    assert imported.isdisjoint(each.stem for each in EXAMPLES)
 
 
 @pytest.mark.parametrize("name", ESTIMATORS)

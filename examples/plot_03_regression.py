@@ -6,8 +6,6 @@ What colour is "dusty rose"? A colour is three numbers, and both regressors pred
 several targets as well as one.
 """
 
-# sphinx_gallery_thumbnail_number = 2  # noqa: ERA001
-
 # %%
 # The data
 # --------
@@ -15,6 +13,7 @@ several targets as well as one.
 # Names that people gave to colours in a survey, which come with matplotlib. The targets
 # are the shares of red, green and blue, from 0 to 1.
 
+# sphinx_gallery_thumbnail_number = 2  # noqa: ERA001
 import numpy as np
 from matplotlib.colors import XKCD_COLORS, to_rgb
 from sklearn.model_selection import train_test_split

@@ -6,8 +6,6 @@ A team answers for one library. A message that is kept from it costs as much as 
 ten in vain. Probabilities that mean what they say tell what to do.
 """
 
-# sphinx_gallery_thumbnail_number = 2  # noqa: ERA001
-
 # %%
 # The data
 # --------
@@ -15,6 +13,7 @@ ten in vain. Probabilities that mean what they say tell what to do.
 # The first sentences of docstrings play the messages: those of libraries that are
 # installed here. The team is that of scikit-learn.
 
+# sphinx_gallery_thumbnail_number = 2  # noqa: ERA001
 import ast
 import random
 import re

@@ -57,6 +57,11 @@ PROJECTS = {
         optim.lr_scheduler.ReduceLROnPlateau
         """,
     ),
+    "skrub": (
+        "https://skrub-data.org/stable/",
+        "reference/generated/{name}.html#$",
+        "StringEncoder TableVectorizer TextEncoder",
+    ),
     "pandas": (
         "https://pandas.pydata.org/docs/",
         "reference/api/{name}.html#$",
@@ -70,13 +75,13 @@ EXCEPTIONS = {
 
 
 def objects() -> dict[str, str]:
-    """Return each short name, such as ``Pipeline``, with the full one."""
+    """Return the full name of each name, and of each short one such as ``Pipeline``."""
     full = {
         f"{project}.{name}"
         for project, (_, _, names) in PROJECTS.items()
         for name in names.split()
     }
-    return {name.rpartition(".")[2]: name for name in full}
+    return {name.rpartition(".")[2]: name for name in full} | {n: n for n in full}
 
 
 def write_inventories(folder: Path) -> dict[str, tuple[str, str]]:

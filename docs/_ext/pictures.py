@@ -28,13 +28,15 @@ def draw_results(path: Path) -> None:
         **{label: number(of_peers[method]) for method, label in PEERS.items()},
         **{label: number(of_ours[method]["mean"]) for method, label in OURS.items()},
     }
-    colours = ["#9aa5b1"] * len(PEERS) + ["#3a78ab"] * len(OURS)
-    chart = Figure(figsize=(7, 2.9), layout="constrained")
+    colours = ["#7b8794"] * len(PEERS) + ["#3a78ab"] * len(OURS)
+    chart = Figure(figsize=(7, 2.7), layout="constrained")
     axes = chart.subplots()
-    bars = axes.barh(list(means), list(means.values()), color=colours, height=0.7)
-    axes.bar_label(bars, [f"{mean:.1f}" for mean in means.values()], padding=3)
+    axes.scatter(list(means.values()), list(means), color=colours, s=60, zorder=2)
+    for label, mean in means.items():
+        axes.text(mean + 0.15, label, f"{mean:.1f}", va="center")
+    axes.grid(alpha=0.3)
     axes.invert_yaxis()
-    axes.set_xlim(60, 80)
+    axes.margins(x=0.12)
     axes.set_xlabel("macro-F1 in percent, mean of nine data sets, 1,000 training rows")
     axes.spines[["top", "right"]].set_visible(False)
     chart.savefig(path)

@@ -111,6 +111,7 @@ sphinx_gallery_conf = {
     "show_memory": False,
     "remove_config_comments": True,
     "download_all_examples": False,
+    "write_computation_times": False,
     "default_thumb_file": str(DOCS / "_static" / "logo.svg"),
     # Code links to the API, and the API to the examples that use it.
     "doc_module": ("sklearn_static",),

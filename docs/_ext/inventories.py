@@ -41,7 +41,7 @@ PROJECTS = {
     "numpy": (
         "https://numpy.org/doc/stable/",
         "reference/generated/{name}.html#$",
-        "ndarray random.RandomState",
+        "ndarray",
     ),
     "scipy": (
         "https://docs.scipy.org/doc/scipy/",
@@ -69,18 +69,15 @@ PROJECTS = {
     ),
 }
 EXCEPTIONS = {
-    "skorch": ["skorch.NeuralNet py:class 1 net.html#skorch.net.NeuralNet -\n"]
+    "numpy": {"numpy.random.RandomState": "reference/random/legacy.html#$"},
+    "skorch": {"skorch.NeuralNet": "net.html#skorch.net.NeuralNet"},
 }
-"""Lines for what stands under another name than docstrings call it by."""
+"""Addresses that do not follow from the name."""
 
 
 def objects() -> dict[str, str]:
     """Return the full name of each name, and of each short one such as ``Pipeline``."""
-    full = {
-        f"{project}.{name}"
-        for project, (_, _, names) in PROJECTS.items()
-        for name in names.split()
-    }
+    full = {name for project in PROJECTS for name in addresses_of(project)}
     return {name.rpartition(".")[2]: name for name in full} | {n: n for n in full}
 
 
@@ -88,21 +85,29 @@ def write_inventories(folder: Path) -> dict[str, tuple[str, str]]:
     """Write an inventory for each project, and return the mapping of intersphinx."""
     folder.mkdir(parents=True, exist_ok=True)
     mapping = {}
-    for project, (url, rule, names) in PROJECTS.items():
-        lines = [inventory_line(f"{project}.{name}", rule) for name in names.split()]
-        lines += EXCEPTIONS.get(project, [])
+    for project, (url, _, _) in PROJECTS.items():
         header = (
             f"# Sphinx inventory version 2\n# Project: {project}\n# Version: \n"
             "# The remainder of this file is compressed using zlib.\n"
         )
+        lines = "".join(
+            f"{name} py:{kind_of(name)} 1 {address} -\n"
+            for name, address in addresses_of(project).items()
+        )
         file = folder / f"{project}.inv"
-        file.write_bytes(header.encode() + zlib.compress("".join(lines).encode()))
+        file.write_bytes(header.encode() + zlib.compress(lines.encode()))
         mapping[project] = (url, str(file))
     return mapping
 
 
-def inventory_line(name: str, rule: str) -> str:
-    """Return the line of one object; the last ``$`` of an address is its name."""
+def addresses_of(project: str) -> dict[str, str]:
+    """Return the addresses of a project's objects; a last ``$`` is the name."""
+    _, rule, names = PROJECTS[project]
+    full = (f"{project}.{name}" for name in names.split())
+    return {name: rule.format(name=name) for name in full} | EXCEPTIONS.get(project, {})
+
+
+def kind_of(name: str) -> str:
+    """Return whether a name is that of a class or of a function."""
     last = name.rpartition(".")[2]
-    kind = "class" if last[0].isupper() or last == "ndarray" else "function"
-    return f"{name} py:{kind} 1 {rule.format(name=name)} -\n"
+    return "class" if last[0].isupper() or last == "ndarray" else "function"

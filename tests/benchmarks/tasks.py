@@ -73,6 +73,7 @@ def estimator(task: str, method: str) -> Any:
         theirs = LogisticRegressionCV(
             Cs=(1.0, 10.0, 100.0),
             l1_ratios=(0,),
+            scoring="accuracy",
             max_iter=1000,
             use_legacy_attributes=False,
         )

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from .linear import StaticLinearClassifier, StaticLinearRegressor
     from .pipeline import StaticPipeline
     from .regressor import StaticRegressor
+    from .thresholds import tune_threshold
     from .transformer import StaticEmbeddingTransformer
 
 __all__ = [
@@ -31,6 +32,7 @@ __all__ = [
     "VersionSkewWarning",
     "__version__",
     "distill",
+    "tune_threshold",
 ]
 
 _HOMES = {
@@ -44,6 +46,7 @@ _HOMES = {
     "StaticRegressor": "regressor",
     "VersionSkewWarning": "exceptions",
     "distill": "distillation",
+    "tune_threshold": "thresholds",
 }
 
 register_old_modules(__name__)

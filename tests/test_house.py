@@ -105,7 +105,15 @@ def test_utils_import_no_other_wing():
 
 
 LEVELS = [
-    {"classifier", "regressor", "linear", "distillation", "displays", "nn"},
+    {
+        "classifier",
+        "regressor",
+        "linear",
+        "distillation",
+        "displays",
+        "nn",
+        "thresholds",
+    },
     {"_estimators", "_training", "_distill"},
     {"pipeline"},
     {"explanation", "_onnx"},

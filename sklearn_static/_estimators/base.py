@@ -21,9 +21,9 @@ from ..explanation import ExplainMixin
 from ..head import of_texts
 from ..pipeline import StaticPipeline
 from ..transformer import StaticEmbeddingTransformer, features_of
-from .checks import check_total, check_weights
 from .label_names import refuse_other_names
 from .targets import Examples, Targets
+from .weights import check_total, check_weights
 
 __all__ = ["Data", "StaticModelBase", "Task", "own_random_state"]
 

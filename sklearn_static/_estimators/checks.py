@@ -1,9 +1,8 @@
-"""What y, sample_weight and class_weight may be."""
+"""What y may be."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Set
-from numbers import Real
+from collections.abc import Set
 from typing import Any
 
 import numpy as np
@@ -11,22 +10,18 @@ from scipy.sparse import csr_array, issparse
 from sklearn.utils import check_array, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 
-from .._utils.compat import check_sample_weight
 from .._utils.validation import is_missing, refuse_lazy
 
 __all__ = [
     "as_plain_strings",
-    "check_class_weight",
     "check_classes",
     "check_labels",
-    "check_total",
     "check_values",
-    "check_weights",
+    "refuse_missing",
     "refuse_surrogates",
 ]
 
-# Weights of more in all, times squares of features, may overflow float64.
-_HEAVIEST = 1e100
+_LISTS = (list, tuple, Set, np.ndarray)
 
 
 def check_labels(y: Any, name: str = "y") -> np.ndarray | csr_array:
@@ -48,7 +43,8 @@ def check_labels(y: Any, name: str = "y") -> np.ndarray | csr_array:
     elif getattr(getattr(y, "dtype", None), "kind", "") == "T":
         y = y.tolist()  # scikit-learn knows no strings of variable width
     y = as_plain_strings(y)
-    _refuse_missing(y, name)
+    _refuse_lists(y, name)
+    refuse_missing(y, name)
     kind = type_of_target(y, input_name=name)
     matrix = y if issparse(y) else np.asarray(y)
     if matrix.ndim == 2 and matrix.shape[1] != 1:
@@ -71,6 +67,23 @@ def check_labels(y: Any, name: str = "y") -> np.ndarray | csr_array:
     check_classification_targets(y)
     labels: np.ndarray = column_or_1d(y, warn=True)
     return labels
+
+
+def _refuse_lists(y: Any, name: str) -> None:
+    """Raise ValueError if each text has a list or a set of labels."""
+    try:
+        array = np.asarray(y)
+        is_list = array.dtype == object and array.ndim == 1
+        if not is_list or not isinstance(next(iter(array), None), _LISTS):
+            return
+    except ValueError:
+        pass  # lists of different lengths
+    raise ValueError(
+        f"{name} holds lists of labels, but an indicator matrix with a column for each "
+        "label was expected. Make one of them with "
+        "sklearn.preprocessing.MultiLabelBinarizer, and pass its classes_ as "
+        "label_names."
+    )
 
 
 def _checked_indicator(y: np.ndarray | csr_array, name: str) -> np.ndarray | csr_array:
@@ -109,7 +122,7 @@ def _place(y: Any, found: np.ndarray) -> list[int]:
     return [int(i) for i in np.argwhere(found)[0]]
 
 
-def _refuse_missing(values: Any, name: str) -> None:
+def refuse_missing(values: Any, name: str) -> None:
     """Raise ValueError for the first of `values` that is missing or not finite."""
     refuse_lazy(values, name)
     try:
@@ -159,7 +172,7 @@ def check_values(y: Any, name: str = "y") -> np.ndarray:
         raise ValueError(
             f"This regressor requires y to be passed, but the target {name} is None."
         )
-    _refuse_missing(y, name)
+    refuse_missing(y, name)
     values = check_array(y, ensure_2d=False, dtype=np.float64, input_name=name)
     if values.ndim == 2 and values.shape[1] == 1:
         values = column_or_1d(values, warn=True)
@@ -169,97 +182,6 @@ def check_values(y: Any, name: str = "y") -> np.ndarray:
             "was expected."
         )
     return np.asarray(values)
-
-
-def check_weights(
-    sample_weight: Any, n_texts: int, name: str = "sample_weight"
-) -> np.ndarray:
-    """`sample_weight`, or ones, as an array of shape (n_texts,), float64.
-
-    Raises
-    ------
-    ValueError
-        If it has another shape, values that are negative or not finite, or a sum that
-        is 0 or too large to be calculated with. The message calls it `name`.
-    """
-    if sample_weight is not None:
-        _refuse_missing(sample_weight, name)
-    weights: np.ndarray = check_sample_weight(
-        sample_weight, np.empty((n_texts, 1)), dtype=np.float64
-    )
-    if (weights < 0).any():
-        row = int(np.flatnonzero(weights < 0)[0])
-        raise ValueError(
-            f"{name}[{row}] is {weights[row]}: negative values in sample_weight have "
-            "no meaning here."
-        )
-    return check_total(weights, name)
-
-
-def check_total(weights: np.ndarray, name: str) -> np.ndarray:
-    """The `weights` of texts; ValueError, calling them `name`, for a useless sum."""
-    with np.errstate(over="ignore"):
-        total = weights.sum()
-    if not total:
-        raise ValueError(f"{name} is zero for every text: none is left.")
-    if total > _HEAVIEST:
-        raise ValueError(
-            f"{name} sums to {total:.3g}, but {_HEAVIEST:.0e} at most was expected. "
-            "Divide it by its mean."
-        )
-    return weights
-
-
-def check_class_weight(
-    class_weight: Mapping[Any, float], classes: np.ndarray, *, all_known: bool
-) -> np.ndarray:
-    """The weights of `classes`, 1 for those that `class_weight` does not name.
-
-    Parameters
-    ----------
-    class_weight : mapping of label to float
-    classes : ndarray of shape (n_classes,)
-    all_known : bool
-        Whether to refuse every other label. If not, those are passed over where all
-        `classes` have a weight, as scikit-learn does: a fold may lack a rare class.
-
-    Returns
-    -------
-    weights : ndarray of shape (n_classes,), float64
-
-    Raises
-    ------
-    TypeError
-        If a weight is no number.
-    ValueError
-        If one is negative or not finite in float32, all are zero, or a label is
-        unknown.
-    """
-    most = float(np.finfo(np.float32).max)
-    # Members of an enumeration have another hash than the str that they are.
-    class_weight = {
-        str.__str__(label) if isinstance(label, str) else label: weight
-        for label, weight in class_weight.items()
-    }
-    for label, weight in class_weight.items():
-        given = f"class_weight[{label!r}] is {weight!r}"
-        if not isinstance(weight, Real):
-            raise TypeError(f"{given}, but a number was expected.")
-        if not 0 <= weight <= most:
-            raise ValueError(
-                f"{given}, but a number from 0 to {most:.2g} was expected."
-            )
-    labels = classes.tolist()
-    unknown = set(class_weight) - set(labels)
-    if unknown and (all_known or not set(labels) <= set(class_weight)):
-        raise ValueError(
-            f"class_weight names {sorted(map(str, unknown))}, which are not among the "
-            f"classes {labels[:20]}."
-        )
-    weights = np.array([class_weight.get(label, 1.0) for label in labels], np.float64)
-    if not weights.any():
-        raise ValueError("class_weight is 0 for every class: no text would count.")
-    return weights
 
 
 def check_classes(classes: Any, name: str = "classes") -> np.ndarray:
@@ -279,7 +201,7 @@ def check_classes(classes: Any, name: str = "classes") -> np.ndarray:
         raise TypeError(
             f"{name} is {classes!r}, but a list or array of labels was expected."
         )
-    _refuse_missing(classes, name)
+    refuse_missing(classes, name)
     return np.unique(np.asarray(classes))
 
 

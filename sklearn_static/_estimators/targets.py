@@ -10,7 +10,8 @@ import numpy as np
 from scipy.sparse import issparse
 from sklearn.preprocessing import StandardScaler
 
-from .checks import check_class_weight, refuse_surrogates
+from .checks import refuse_surrogates
+from .weights import check_class_weight
 
 __all__ = [
     "ClassTargets",

@@ -138,6 +138,28 @@ def test_other_columns_are_refused_wherever_they_come_in():
     assert_array_equal(warm.classes_, NAMES)
 
 
+LISTS = [["sail"], ["cook", "code"], []] * 20
+
+
+@pytest.mark.parametrize(
+    "lists",
+    [
+        LISTS,
+        [set(labels) for labels in LISTS],
+        [tuple(labels) for labels in LISTS],
+        [np.array(labels) for labels in LISTS],
+        pd.Series(LISTS),
+        pd.Series([["sail", "cook"], ["code", "cook"]] * 30),
+        pl.Series(LISTS),
+        np.array(LISTS, object),
+    ],
+    ids=lambda lists: f"{type(lists).__name__} of {type(lists[0]).__name__}",
+)
+def test_lists_of_names_are_refused_with_the_recipe(lists):
+    with pytest.raises(ValueError, match=r"y holds lists.*Binarizer.*label_names"):
+        linear().fit(X, lists)
+
+
 THRESHOLDS = [0.2, 0.5, 0.8]
 
 

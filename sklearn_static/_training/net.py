@@ -128,7 +128,8 @@ class StaticNet(NeuralNet):
                 if not training:
                     outputs.append(step["y_pred"])
                 self.notify("on_batch_end", **seen, **step)
-        weight = float(iterator.dataset.sample_weight.sum())
+        # Beside one text of a huge weight, others may have none left in float32.
+        weight = float(iterator.dataset.sample_weight.sum()) or 1.0
         self._record_loss(f"{prefix}_loss", float(total) / weight)
         if not training:
             self.valid_outputs_ = torch.cat(outputs)

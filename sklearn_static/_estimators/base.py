@@ -1,4 +1,4 @@
-"""What all four estimators share: how data enters, what predicts and is frozen."""
+"""What all four estimators share: checking data, predicting, freezing."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ Data = tuple[Any, Any, Any]
 
 @dataclass(frozen=True)
 class Task:
-    """A fit as scikit-learn's callbacks know it.
+    """A fit, for scikit-learn's callbacks.
 
     Attributes
     ----------
@@ -53,10 +53,10 @@ class StaticModelBase(
     CallbackSupportMixin,
     BaseEstimator,
 ):
-    """A table, word weights and a head, fitted in whichever way.
+    """Base of estimators of a table, word weights and a head.
 
-    Subclasses say what y may be (`_check_y`), what is learned from it
-    (`_find_targets`), what scores mean (`_freeze`), and how to fit.
+    Subclasses define which y they accept (`_check_y`), the targets that are learned
+    from it (`_find_targets`), the frozen head (`_freeze`), and `fit`.
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
@@ -68,15 +68,15 @@ class StaticModelBase(
     }
 
     def _take_over(self, learned: dict[str, Any], X: Any) -> None:
-        """Change the estimator after a first fit, in one step.
+        """Set the fitted attributes after a first fit.
 
-        So no Ctrl-C can come between two attributes.
+        By a single assignment, which Ctrl-C cannot interrupt half way.
         """
         kept = {k: v for k, v in vars(self).items() if k != "feature_names_in_"}
         self.__dict__ = {**kept, **self._column_seen(X), **learned}
 
     def _check_y(self, y: Any, name: str) -> Any:
-        raise TypeError(f"{type(self).__name__} does not say what y may be.")
+        raise NotImplementedError
 
     def _label_names(self, y: Any, name: str) -> np.ndarray | None:
         """What the columns of y are called, where that matters."""
@@ -85,7 +85,7 @@ class StaticModelBase(
     def _find_targets(
         self, y: Any, sample_weight: np.ndarray, names: np.ndarray | None
     ) -> Any:
-        raise TypeError(f"{type(self).__name__} does not say what it learns of y.")
+        raise NotImplementedError
 
     def _examples(
         self,
@@ -98,7 +98,7 @@ class StaticModelBase(
         reset: bool,
         groups: Any = None,
     ) -> tuple[Examples, Any]:
-        """The encoded examples that have weight, and what was learned from their y."""
+        """The encoded examples of positive weight, and the targets of their y."""
         texts = self._check_texts(X, reset=reset)
         if not texts:
             raise ValueError(
@@ -146,7 +146,7 @@ class StaticModelBase(
         return features_of(self.embedding_, self.word_weights_, texts)
 
     def _sums(self) -> tuple[StaticEmbedding, WordWeights | None]:
-        """What features are sums of, over tokens and over words."""
+        """The tables whose rows features are sums of: of tokens and of words."""
         check_is_fitted(self)
         return self.embedding_, self.word_weights_
 
@@ -154,21 +154,20 @@ class StaticModelBase(
         return *self._sums(), self.head_
 
     def to_pipeline(self) -> StaticPipeline:
-        """Freeze the fitted estimator into a pipeline that needs no torch.
+        """Freeze the fitted estimator into a pipeline without torch.
 
         Returns
         -------
         pipeline : StaticPipeline
-            Of two steps, ``embedding`` and ``head``, with the same predictions. It
-            shares this estimator's arrays, and no later fit changes it.
+            With the steps ``embedding`` and ``head``, and the same predictions. It
+            shares the arrays of this estimator, whose later fits do not change it.
 
         Raises
         ------
         NotFittedError
             If the estimator has not been fitted.
         TypeError
-            If it computes something that only torch can: an own layer or encoding. The
-            message names it.
+            If the head has a layer, or a subclass an encoding, that needs torch.
         """
         embedding, word_weights = self._sums()
         if word_weights is not None and hasattr(self.head_, "classes_"):
@@ -179,12 +178,13 @@ class StaticModelBase(
                 f"The head has a layer of type {', '.join(foreign)}, which needs "
                 "torch. Build it of Linear, ReLU, GELU, SiLU, Tanh, Sigmoid, "
                 "LeakyReLU, LayerNorm, BatchNorm1d, Dropout, Identity, Sequential and "
-                "sklearn_static.nn.Residual, or ship the estimator itself with joblib."
+                "sklearn_static.nn.Residual, or save the estimator itself with joblib."
             )
         transformer = StaticEmbeddingTransformer(
             embedding, word_weights=word_weights, handle_missing=self.handle_missing
         )
-        # A shell of its own, so that its parameters can be set beside this estimator's.
+        # An own estimator around the same layers, so that setting its parameters does
+        # not change this one.
         head = clone(self.head_)
         return StaticPipeline([("embedding", transformer), ("head", head)])
 
@@ -211,7 +211,7 @@ class StaticModelBase(
 
 
 def own_random_state(random_state: Any) -> np.random.RandomState:
-    """A RandomState; without a seed a fresh one, not numpy's global generator."""
+    """A RandomState; for None a new one instead of numpy's global generator."""
     if random_state is None:
         return np.random.RandomState()
     state: np.random.RandomState = check_random_state(random_state)

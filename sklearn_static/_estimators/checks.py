@@ -1,4 +1,4 @@
-"""What y may be."""
+"""Checks of y, sample_weight and class_weight."""
 
 from __future__ import annotations
 
@@ -128,7 +128,7 @@ def refuse_missing(values: Any, name: str) -> None:
     try:
         array = _comparable(values)
     except ValueError:
-        return  # rows of different lengths, which have a better message of their own
+        return  # rows of different lengths, which have a better message below
     if array.dtype.kind in "fc":
         missing = ~np.isfinite(array)
     elif array.dtype.kind in "mM":

@@ -1,4 +1,4 @@
-"""What both classifiers share: labels in, classes and probabilities out."""
+"""What both classifiers share: labels, predictions, and the linear solution."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ __all__ = ["Classifying"]
 
 
 class Classifying(TopTokensMixin, ClassifierMixin, StaticModelBase):
-    """A classifier of one class a text, or of any number of labels."""
+    """A classifier for one class per text, or any number of labels."""
 
     C: float
     class_weight: ClassWeight

@@ -1,4 +1,4 @@
-"""What a user may replace: the parts of training that are methods of their own."""
+"""The parts of training that a subclass may replace."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ __all__ = ["Hooks", "import_training"]
 
 
 def import_training() -> ModuleType:
-    """The room that needs torch.
+    """The wing that needs torch.
 
     Raises
     ------
     ImportError
-        If torch or skorch is not installed; the message says how to get them.
+        If torch or skorch is not installed.
     """
     try:
         return import_module("sklearn_static._training")
@@ -38,10 +38,9 @@ def import_training() -> ModuleType:
 
 
 class Hooks:
-    """The head, the module, the encoding, the dataset and the split, each replaceable.
+    """The head, the module, the encoding, the dataset and the split.
 
-    Replace one in a subclass of an estimator; ``docs/architecture.md`` has an example
-    of each.
+    A subclass of an estimator may replace each; ``docs/architecture.md`` has examples.
     """
 
     hidden_layer_sizes: Any
@@ -122,7 +121,7 @@ class Hooks:
         offsets : Tensor of shape (n_texts,), int32
             Where each text's rows begin.
         share : Tensor of shape (n_tokens_in_batch,), float32
-            The part that each row has in its text's mean.
+            The factor of each row in the mean of its text.
 
         Returns
         -------
@@ -174,7 +173,7 @@ class Hooks:
         random_state: np.random.RandomState,
         groups: np.ndarray | None = None,
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Choose rows to train on, and rows for early stopping to watch.
+        """Choose training rows, and validation rows for early stopping.
 
         Parameters
         ----------
@@ -192,7 +191,7 @@ class Hooks:
         Returns
         -------
         train, valid : ndarray of int64
-            Row numbers. If there are none to watch, training is as without early
+            Row numbers. With no validation rows, training is as without early
             stopping.
         """
         classes = y if y.ndim == 1 else np.zeros(len(y), np.int64)

@@ -1,4 +1,4 @@
-"""Texts and targets to a linear model of embeddings beside TF-IDF-weighted words."""
+"""From texts and targets to a linear model of embeddings and TF-IDF-weighted words."""
 
 from __future__ import annotations
 
@@ -42,18 +42,19 @@ __all__ = [
     "problem_of",
 ]
 
-# The most word weights. So many take 8 MB, and the solver twenty times as much.
+# The most word weights, of all outputs together: they take 8 MB, and the solver twenty
+# times that.
 _MAX_WEIGHTS = 1 << 21
 
 # The most folds that are held out, whatever their number.
 _MOST_SPLITS = 5
 
 DEFAULT_ALPHAS = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
-"""The penalties that ridge regression chooses from."""
+"""The default penalties that ridge regression chooses from."""
 
 
 class _Lexical(NamedTuple):
-    """What is known of words before they have weights.
+    """The words of texts, before they have weights.
 
     Attributes
     ----------
@@ -83,7 +84,7 @@ class _Lexical(NamedTuple):
 
 
 class Prepared(NamedTuple):
-    """Examples as the solver takes them.
+    """Examples as the solver needs them.
 
     Attributes
     ----------
@@ -94,7 +95,7 @@ class Prepared(NamedTuple):
     train : ndarray of int
         The numbers of the texts to train on.
     splits : list of Split
-        What to choose and calibrate by.
+        For choosing hyperparameters and calibrating.
     fold : ndarray of shape (n_train,), int64, or None
         The fold of each text to train on, if scores out of fold are wanted.
     lexical : _Lexical or None
@@ -120,14 +121,14 @@ class Prepared(NamedTuple):
         random_state: np.random.RandomState,
         n_folds: int = 5,
     ) -> Prepared:
-        """The features of `train` and of `held_out`, which calibrates in folds' place.
+        """The features of `train` and, after them, `held_out`.
 
         Parameters
         ----------
         embedding : StaticEmbedding
         train : Examples
         held_out : Examples or None
-            None takes folds of `train`.
+            Texts to choose and calibrate by. None takes folds of `train`.
         targets : Targets
         lexical : bool
             Whether there are words beside embeddings.
@@ -158,7 +159,7 @@ class Prepared(NamedTuple):
 
 @dataclass(frozen=True)
 class LinearModel:
-    """A linear model of embeddings beside words.
+    """A linear model of embeddings and words.
 
     Attributes
     ----------
@@ -209,7 +210,7 @@ def checked_alphas(alphas: Any) -> np.ndarray:
     Raises
     ------
     ValueError
-        If one is not positive and finite, or there is none.
+        If one is not positive and finite, or the array is empty.
     """
     values = np.atleast_1d(np.asarray(alphas, np.float64))
     if not len(values) or not (np.isfinite(values) & (values > 0)).all():
@@ -220,7 +221,7 @@ def checked_alphas(alphas: Any) -> np.ndarray:
 
 
 def problem_of(examples: Examples, targets: Targets) -> Any:
-    """What is minimised of the scores of `examples`."""
+    """The problem to solve for `examples`."""
     y, weight = examples.y, examples.sample_weight
     if isinstance(targets, ClassTargets):
         return Classes(y, weight, targets.n_outputs)
@@ -233,7 +234,7 @@ def problem_of(examples: Examples, targets: Targets) -> Any:
 
 
 class LinearBase(StaticModelBase):
-    """A linear model that is solved for: torch-free, and without an epoch."""
+    """Base of the linear estimators: solved for, without torch and epochs."""
 
     @fit_context
     def fit(
@@ -315,7 +316,7 @@ class LinearBase(StaticModelBase):
         )
         with counter("fit", show=bool(self.verbose)) as callback:
             solution = self._linear_solution(
-                # Nobody asks for scores out of fold, which take longer.
+                # Only fine-tuning needs scores out of fold, which take more fits.
                 prepared._replace(fold=None),
                 targets,
                 random_state,
@@ -337,9 +338,9 @@ class LinearBase(StaticModelBase):
         return layer
 
     def _of_outputs(self, rows: np.ndarray) -> np.ndarray:
-        """What stands for each output, as scikit-learn has it: one row for two classes.
+        """The rows of outputs as in scikit-learn: a single one for two classes.
 
-        Scores are softmax's, so of two classes only their difference counts.
+        With a softmax only the difference of two scores matters.
         """
         two_classes = len(rows) == 2 and not getattr(self.head_, "multilabel", True)
         return rows[1:] - rows[:1] if two_classes else rows

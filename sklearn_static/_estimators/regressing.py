@@ -1,4 +1,4 @@
-"""What both regressors share: real values in, real values out."""
+"""What both regressors share: values, predictions, and the linear solution."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = ["Regressing"]
 
 
 class Regressing(RegressorMixin, StaticModelBase):
-    """A regressor of one or many values a text."""
+    """A regressor for one or many values per text."""
 
     alphas: float | Sequence[float]
 

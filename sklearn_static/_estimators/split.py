@@ -1,4 +1,4 @@
-"""Rows to train on, and rows for early stopping to watch; which texts are equal."""
+"""The validation split, which keeps equal texts on one side."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ def split_rows(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Rows to train on and rows to validate on.
 
-    Every class keeps a row to train on. The split is stratified where the validation
-    rows are at least as many as the classes that can spare one.
+    Every class keeps a training row. The split is stratified if there are at least as
+    many validation rows as classes with two rows or more.
 
     Parameters
     ----------
@@ -59,7 +59,7 @@ def split_rows(
     Returns
     -------
     train, valid : ndarray of int64
-        Row numbers, ascending. None to validate on if no class can spare a row.
+        Ascending row numbers. `valid` is empty if every class has a single row.
     """
     if groups is not None:
         return _split_groups(numbers, validation_fraction, random_state, groups)
@@ -92,11 +92,12 @@ def _split_groups(
     random_state: np.random.RandomState,
     groups: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Split the first rows of the groups; the others go where their group's goes."""
+    """Split the first rows of the groups; the others follow the first of theirs."""
     _, first, group = np.unique(groups, return_index=True, return_inverse=True)
     _, valid = split_rows(numbers[first], validation_fraction, random_state)
     is_valid = np.isin(group, valid)
-    # A class that only further rows of a group have may have lost its last one.
+    # A group may have rows of several classes, and validation all rows of one of them:
+    # such groups go back to training.
     lost = np.isin(numbers, np.setdiff1d(numbers, numbers[~is_valid]))
     is_valid &= ~np.isin(group, group[lost])
     return np.flatnonzero(~is_valid), np.flatnonzero(is_valid)

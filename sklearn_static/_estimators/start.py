@@ -1,4 +1,4 @@
-"""A linear solution as what fine-tuning starts from, and ends half way to."""
+"""A linear solution as the start of fine-tuning, and as a part of the final model."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _PRIOR_SHARE, _WORTH = 0.5, 300.0
 
 @dataclass(frozen=True)
 class LinearStart:
-    """Where a network starts, and what it is mixed with in the end.
+    """The linear solution that a network starts from, and is averaged with at the end.
 
     Attributes
     ----------
@@ -94,15 +94,15 @@ class LinearStart:
 
     @property
     def scores_out_of_fold(self) -> np.ndarray:
-        """What words add to the scores of the training texts meanwhile."""
+        """The word scores of the training texts while the network is trained."""
         assert self.solution.out_of_fold is not None
         return self.solution.out_of_fold * np.float32(self.share)
 
     def kept(self, held_out: Any, valid: Examples | None) -> float:
         """The weight of the network in its mean with the solution.
 
-        Of class scores it is a half, whatever the texts. Values have an error that one
-        weight minimises, and the solution may be the better where texts are few.
+        One half for classes. For values, the weight of least squared error on the
+        validation texts: with few texts, the solution may be the better model.
 
         Parameters
         ----------
@@ -123,7 +123,7 @@ class LinearStart:
     def calibration(
         self, held_out: Any, valid: Examples | None, kept: float
     ) -> Calibration:
-        """What makes probabilities of held-out texts true.
+        """The calibration of the scores of held-out texts.
 
         Parameters
         ----------
@@ -135,7 +135,7 @@ class LinearStart:
         Returns
         -------
         calibration : Calibration
-            Of values, one that changes nothing.
+            The identity for values.
         """
         targets, prepared = self.targets, self.prepared
         if self.is_of_values:

@@ -1,4 +1,4 @@
-"""Targets: what is learned from y, for each kind of problem, and what y becomes."""
+"""Targets: how y is encoded for training and decoded, for each kind of problem."""
 
 from __future__ import annotations
 
@@ -60,14 +60,14 @@ class Examples:
 
 
 class Targets(Protocol):
-    """A kind of problem, with what was learned from its y.
+    """The encoding of y for a kind of problem.
 
     Attributes
     ----------
     loss : str
         A name that ``sklearn_static._training.criterion`` knows.
     pos_weight : ndarray of shape (n_outputs,) or None
-        For the loss, the weight of a label's presence.
+        The weight of a label's presence in the loss.
     names : ndarray of shape (n_outputs,) or None
         What the columns of y are called; None where it has one, or no names.
     """
@@ -82,11 +82,11 @@ class Targets(Protocol):
         ...
 
     def encode(self, y: np.ndarray, name: str) -> np.ndarray:
-        """What is trained on; ValueError, calling y `name`, if it does not fit."""
+        """The training targets of y, which errors call `name`."""
         ...
 
     def decode(self, encoded: np.ndarray) -> np.ndarray:
-        """The y that was encoded."""
+        """The inverse of :meth:`encode`."""
         ...
 
     def weigh(self, encoded: np.ndarray, sample_weight: np.ndarray) -> np.ndarray:
@@ -125,7 +125,7 @@ class ClassTargets:
         if len(classes) < 2:
             raise ValueError(
                 f"y holds one class only, {classes.tolist()}, but a classifier needs "
-                "texts of at least two classes."
+                "two or more."
             )
         refuse_surrogates(classes)
         if isinstance(class_weight, Mapping):
@@ -140,7 +140,7 @@ class ClassTargets:
 
     @property
     def is_weighted(self) -> bool:
-        """Whether classes weigh other than their texts do."""
+        """Whether classes have weights."""
         return self.class_weight is not None
 
     def encode(self, y: np.ndarray, name: str) -> np.ndarray:
@@ -191,9 +191,9 @@ class LabelTargets:
     names : ndarray of shape (n_labels,) or None
         None where only their numbers are known.
     pos_weight : ndarray of shape (n_labels,) or None
-        What a label's presence weighs in the loss; its absence weighs 1.
+        The weight of a label's presence in the loss; that of its absence is 1.
     sparse : bool
-        Whether the matrix learned from was sparse.
+        Whether the y of ``fit`` was sparse.
     """
 
     loss = "binary_cross_entropy"
@@ -212,8 +212,7 @@ class LabelTargets:
     ) -> LabelTargets:
         """The columns of `indicator`.
 
-        "balanced" makes the presence of a label weigh as much as its absence, over all
-        texts.
+        "balanced" gives the presence of a label the same total weight as its absence.
 
         Raises
         ------
@@ -247,7 +246,7 @@ class LabelTargets:
 
     @property
     def is_weighted(self) -> bool:
-        """Whether the presence of a label weighs other than its absence."""
+        """Whether labels have weights."""
         return self.pos_weight is not None
 
     def encode(self, y: Any, name: str) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""The words and word pairs that a model knows, and where texts have them."""
+"""The words and word pairs of a model, and looking them up in texts."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ from .words import Words
 __all__ = ["Learned", "Vocabulary", "fit_vocabulary", "pair_codes"]
 
 _MIN_PAIR_DF = 2
-# No vocabulary has so many; greater ids would be looked up as other words are.
+# More than any tokenizer has. It limits the array that is indexed by token id; greater
+# ids would be looked up in the hash table, as words of several tokens are.
 _MANY_IDS = 1 << 24
-# Up to so many words of a text, loops are faster than array arithmetic.
+# Up to this many words in a single text, a loop is faster than array arithmetic.
 _FEW = 256
 
 
@@ -26,11 +27,11 @@ class Vocabulary:
     Parameters
     ----------
     words : ndarray of shape (n_words,), uint64
-        Distinct words, as :class:`Words` has them, in ascending order, which numbers
-        them.
+        Distinct hashes, as of :class:`Words`, in ascending order. The number of a word
+        is its index.
     pairs : ndarray of shape (n_pairs, 2), int32
-        The numbers of two words, the first of which stands before the second. Their
-        own numbers follow the words'. In ascending order.
+        The numbers of the first and the second word, in ascending order. The number of
+        a pair is n_words plus its index.
     """
 
     def __init__(self, words: np.ndarray, pairs: np.ndarray) -> None:
@@ -38,7 +39,7 @@ class Vocabulary:
         self.pairs = pairs
 
     def __len__(self) -> int:
-        """How many words and pairs there are."""
+        """The number of words and pairs."""
         return len(self.words) + len(self.pairs)
 
     def find(self, words: Words) -> TokenBags:
@@ -66,7 +67,7 @@ class Vocabulary:
         Returns
         -------
         numbers : ndarray of shape (n_words, 2), int32
-            -1 for what is not known, and for the pair where no word stands before.
+            -1 where the word or pair is unknown, or no word precedes.
         """
         numbers = np.full((len(words.hashes), 2), -1, np.int32)
         numbers[:, 0] = self._word_numbers(words.hashes)
@@ -80,7 +81,7 @@ class Vocabulary:
     def _word_numbers(self, hashes: np.ndarray) -> np.ndarray:
         """The number of each word, -1 for those that are not known."""
         of_ids = self._of_ids
-        # A place behind the last id is for all that are greater.
+        # The last entry, -1, is for all greater hashes, those of several tokens.
         numbers = of_ids[np.minimum(hashes, np.uint64(len(of_ids) - 1))]
         others = np.flatnonzero(hashes >= np.uint64(len(of_ids) - 1))
         numbers[others] = self._word_table.find(Numbers(hashes[others]))
@@ -95,7 +96,7 @@ class Vocabulary:
         return of_ids
 
     def _find_one(self, hashes: list[int]) -> list[int]:
-        """The same for one text, without the cost of making arrays."""
+        """The numbers of words and known pairs of one text, by a loop."""
         found = []
         of_ids, others, pairs = self._of_one
         n_ids, n_words, before = len(of_ids), len(self.words), -1
@@ -133,13 +134,13 @@ class Vocabulary:
 
 
 class Learned(NamedTuple):
-    """What texts taught.
+    """A vocabulary and its document frequencies.
 
     Attributes
     ----------
     vocabulary : Vocabulary
     df : ndarray of shape (len(vocabulary),), int64
-        How many of the texts have each word or pair.
+        The number of texts with each word or pair.
     """
 
     vocabulary: Vocabulary
@@ -147,13 +148,13 @@ class Learned(NamedTuple):
 
 
 def fit_vocabulary(words: Words, max_features: int) -> Learned:
-    """All words of texts, and the pairs that more than one text has.
+    """All words of texts, and the pairs that two texts or more have.
 
     Parameters
     ----------
     words : Words
     max_features : int
-        Beyond this number the rarest are left out, pairs before words.
+        The most words and pairs. The rarest are left out, pairs before words.
     """
     hashes, offsets = words
     known, numbers = np.unique(hashes, return_inverse=True)
@@ -166,7 +167,7 @@ def fit_vocabulary(words: Words, max_features: int) -> Learned:
     at = at[(numbers[at - 1] >= 0) & (numbers[at] >= 0)]
     pairs = np.stack([numbers[at - 1], numbers[at]], axis=1)
     codes, inverse = np.unique(pair_codes(pairs, len(kept)), return_inverse=True)
-    # Places ascend, so those of a text are a run that begins where its words do.
+    # `at` ascends, so the pairs of a text are a run, whose bounds `searchsorted` finds.
     of_texts = TokenBags(inverse, np.searchsorted(at, offsets))
     pair_df = of_texts.document_frequencies(len(codes))
     pair_df[pair_df < _MIN_PAIR_DF] = 0
@@ -177,21 +178,21 @@ def fit_vocabulary(words: Words, max_features: int) -> Learned:
 
 
 def _second_words(offsets: np.ndarray, n_words: int) -> np.ndarray:
-    """The places of words that another one of the same text stands before."""
+    """The indices of words that are not the first of their text."""
     has_one_before = np.ones(n_words + 1, bool)
     has_one_before[offsets] = False
     return np.flatnonzero(has_one_before)
 
 
 def pair_codes(pairs: np.ndarray, n_words: int) -> np.ndarray:
-    """One number for each pair of the numbers of words, in the order of the pairs."""
+    """A single number for each pair, in the same order as the pairs."""
     first, second = pairs.T.astype(np.uint64)
     codes: np.ndarray = first * np.uint64(n_words) + second
     return codes
 
 
 def _most_frequent(df: np.ndarray, n_most: int) -> np.ndarray:
-    """Ascending indices of the greatest values, at most `n_most`, none that is zero."""
+    """Ascending indices of the `n_most` greatest values that are not zero."""
     index = np.flatnonzero(df)
     if len(index) > n_most:
         rarest_first = np.argsort(df[index], kind="stable")

@@ -1,9 +1,8 @@
-"""WordWeights: what the words of a text say about its classes.
+"""WordWeights: the weights of words and word pairs for each output.
 
-A static embedding of words: each word and word pair that the training texts had is
-weighted by its inverse document frequency, which makes a text a vector of TF-IDF, and
-adds its own weights to the scores. It tells what the mean of token vectors blurs: which
-words exactly there are.
+A text is a TF-IDF vector of its words and pairs, whose product with the weights is
+added to the scores. So a model can use the exact words of a text, which the mean of
+token vectors blurs.
 """
 
 from __future__ import annotations
@@ -24,11 +23,11 @@ from .words import Words
 __all__ = ["WordWeights", "idf_of", "tfidf"]
 
 _LARGEST = 1e9
-"""What a weight may be, so that no text's sums overflow."""
+"""The greatest weight, so that the sum over a text cannot overflow."""
 
 
 class WordWeights:
-    """Weights of words and word pairs for each output; never changed.
+    """Weights of words and word pairs for each output. Immutable.
 
     Parameters
     ----------
@@ -36,7 +35,7 @@ class WordWeights:
         Of n_features words and pairs.
     idf : ndarray of shape (n_features,), float32
     weights : ndarray of shape (n_features, n_outputs), float32
-        What each adds to the scores, times its TF-IDF.
+        Multiplied by the TF-IDF and added to the scores.
     names : sequence of str, default=None
         The names of the outputs, such as classes; None takes their numbers.
     """
@@ -55,22 +54,24 @@ class WordWeights:
 
     @property
     def n_outputs(self) -> int:
-        """The number of scores."""
+        """The number of outputs."""
         return self.weights.shape[1]
 
     @property
     def bound(self) -> float:
-        """No text's scores are greater, nor less than its negative.
+        """A bound on the absolute scores of any text.
 
-        By the inequality of Cauchy and Schwarz, for texts of up to 2 to the 31 words.
+        The length of a TF-IDF vector is 1 or, where words repeat, at most the square
+        root of the number of words and pairs. So by the inequality of Cauchy and
+        Schwarz this holds for texts of up to 2 to the 31 words.
         """
         return float(np.abs(self.weights).max(initial=0)) * 2**16
 
     def __call__(self, words: Words) -> np.ndarray:
         """The scores of texts: the product of TF-IDF and `weights`.
 
-        Its rows are divided by the root of the sum of squared IDF over occurrences,
-        which makes a text's vector one of unit length unless words come again.
+        A row is divided by the root of the sum of squared IDF over all occurrences, so
+        it has unit length unless a word repeats.
 
         Parameters
         ----------
@@ -89,7 +90,7 @@ class WordWeights:
         return out
 
     def parts(self, words: Words) -> np.ndarray:
-        """What each word adds to the scores of its text; half of what its pairs add.
+        """The contribution of each word, with half of those of its pairs.
 
         Parameters
         ----------
@@ -99,7 +100,7 @@ class WordWeights:
         Returns
         -------
         parts : ndarray of shape (n_words, n_outputs), float32
-            The sum over the words of a text is what calling this object gives.
+            Their sum over the words of a text is what :meth:`__call__` returns.
         """
         numbers = self.vocabulary.numbers(words)
         nothing = np.zeros((1, self.n_outputs + 1), np.float32)
@@ -114,12 +115,12 @@ class WordWeights:
         return parts[:, :-1] / of_words[:, None]
 
     def times(self, factor: float) -> WordWeights:
-        """The same words with weights multiplied by `factor`."""
+        """These weights multiplied by `factor`."""
         weights = self.weights * np.float32(factor)
         return WordWeights(self.vocabulary, self.idf, weights, self.names)
 
     def named(self, names: Any) -> WordWeights:
-        """The same weights with names for the outputs; their sums are shared."""
+        """These weights with names for the outputs; arrays are shared."""
         other = WordWeights.__new__(WordWeights)
         vars(other).update({**vars(self), "names": tuple(map(str, names))})
         return other
@@ -151,9 +152,9 @@ class WordWeights:
         return np.hstack([self.weights * idf, idf**2])
 
     def tensors(self) -> dict[str, np.ndarray]:
-        """All that it consists of, by name.
+        """All arrays by name.
 
-        The names are those of the format of folders, which says "votes" for weights.
+        The names are part of the folder format, which calls word weights "votes".
         """
         return {
             "votes.words": self.vocabulary.words,
@@ -164,7 +165,7 @@ class WordWeights:
 
     @classmethod
     def of_tensors(cls, tensors: Mapping[str, np.ndarray]) -> WordWeights:
-        """What :meth:`tensors` gave.
+        """The inverse of :meth:`tensors`.
 
         Raises
         ------
@@ -177,12 +178,14 @@ class WordWeights:
         _checked(tensors, "votes.idf", "float32", (n_features,))
         _checked(tensors, "votes.weight", "float32", (n_features, None))
         if len(pairs) and not (pairs.min() >= 0 and pairs.max() < len(words)):
-            raise ValueError(f"votes.pairs names words beyond the {len(words)} there.")
+            raise ValueError(
+                f"votes.pairs refers to words beyond the {len(words)} in votes.words."
+            )
         codes = pair_codes(pairs, len(words))
         for name, numbers in (("votes.words", words), ("votes.pairs", codes)):
             if not (numbers[:-1] < numbers[1:]).all():
                 raise ValueError(
-                    f"{name} is not in ascending order, or holds something twice."
+                    f"{name} is not in ascending order, or has a value twice."
                 )
         return cls._of(tensors)
 
@@ -221,7 +224,7 @@ def idf_of(df: np.ndarray, n_texts: int) -> np.ndarray:
 
 
 def tfidf(bags: TokenBags, idf: np.ndarray) -> csr_array:
-    """What weights are multiplied by: rows of shape (n_texts, n_features), float32.
+    """The TF-IDF features of texts, of shape (n_texts, n_features), float32.
 
     Parameters
     ----------
@@ -231,13 +234,13 @@ def tfidf(bags: TokenBags, idf: np.ndarray) -> csr_array:
     """
     weights = idf[bags.ids]
     shape = (len(bags.offsets) - 1, len(idf))
-    # Indices of one type: with offsets of 64 bits, all would take 64.
+    # Both index arrays of the same type, or scipy converts both to 64 bits.
     fits = len(bags.ids) < np.iinfo(np.int32).max
     offsets = bags.offsets.astype(np.int32 if fits else np.int64)
     squares = csr_array((weights**2, bags.ids, offsets), shape=shape)
     lengths = np.sqrt(squares.sum(axis=1)).astype(np.float32)
     weights /= np.repeat(lengths, bags.lengths)
-    # A copy, since merging what is there twice moves indices in their place.
+    # A copy, since `sum_duplicates` works in place and the ids belong to the bags.
     rows = csr_array((weights, bags.ids, offsets), shape=shape, copy=True)
     rows.sum_duplicates()
     return rows

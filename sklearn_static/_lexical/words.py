@@ -1,9 +1,10 @@
 """Words in bags of tokens.
 
-A word is a token that begins one, with the tokens that continue it; so a vocabulary
-says: ``##ing`` continues a word in BERT's, what lacks ``▁`` or ``Ġ`` does in others.
-As in :class:`sklearn.feature_extraction.text.CountVectorizer`, punctuation is no word,
-nor is a single letter, unless it is one of a script beyond ASCII.
+A word is a token that begins one, with the tokens that continue it. The vocabulary
+tells which continue: those with ``##`` in BERT's, those without ``▁`` or ``Ġ`` in
+others. As in :class:`sklearn.feature_extraction.text.CountVectorizer`, punctuation and
+single ASCII letters are not words. Letters of other scripts are, since a character may
+be a word in Chinese.
 """
 
 from __future__ import annotations
@@ -20,16 +21,17 @@ from .._utils.lazy import lazy
 __all__ = ["WordFinder", "Words"]
 
 _BEGINNINGS = ("▁", "Ġ")
-# What stands for a space, a line feed, a tab and a carriage return in vocabularies.
+# How vocabularies spell a space, a line feed, a tab and a carriage return.
 _NO_SPACES = str.maketrans("", "", "▁ĠĊĉč")
 _BEGINS, _HAS_LETTERS, _IS_WORD = 1, 2, 4
-# Up to so many tokens of a text, loops are faster than array arithmetic.
+# Up to this many tokens in a single text, a loop is faster than array arithmetic,
+# whose calls take some microseconds each.
 _FEW = 256
-# What each further token of a word is multiplied by: powers of an odd number, since
-# those of an even one would push bits out on the left until nothing of a token is left.
-# Without them, words of the same tokens in another order would have the same hash.
+# Factors of the second token of a word, the third and so on, so that the order of the
+# tokens changes the hash. Powers of an odd number: each is invertible modulo 2 to the
+# 64, where those of an even one would shift the bits of a token out.
 _POWERS = np.uint64(0xD1B54A32D192ED03) ** np.arange(64, dtype=np.uint64)
-# The bit that tells hashes of several tokens from the id of one.
+# The bit that distinguishes a hash of several tokens from the id of a single one.
 _SEVERAL = np.uint64(2**63)
 
 
@@ -39,8 +41,8 @@ class Words(NamedTuple):
     Attributes
     ----------
     hashes : ndarray of shape (n_words,), uint64
-        A number of each word: of one token its id, and of several a hash from 2
-        to the 63 on, which differs for others but for one pair in 2 to the 63.
+        For a word of one token its id; for one of several tokens a hash of their ids,
+        2 to the 63 or more. Two such words collide with a probability of 2 to the -63.
     offsets : ndarray of shape (n_texts + 1,), int64
         The words of text ``i`` are ``hashes[offsets[i]:offsets[i + 1]]``.
     """
@@ -92,7 +94,7 @@ class WordFinder:
             word = np.searchsorted(starts, later) - 1
             place = np.minimum(later - starts[word], len(_POWERS) - 1)
             parts = self._hashes[ids[later]] * _POWERS[place]
-            # Later tokens stand word by word, so that each word is a run of them.
+            # The later tokens of a word are adjacent, so `reduceat` can sum them.
             is_first = np.append(True, word[1:] != word[:-1])
             sums = np.add.reduceat(parts, np.flatnonzero(is_first))
             word = word[is_first]
@@ -113,7 +115,7 @@ class WordFinder:
         Returns
         -------
         words : ndarray of shape (n_tokens_in_bags,), int64
-            Their numbers in order over all bags; -1 for tokens of no word.
+            The index of the word among those of all bags; -1 for tokens of no word.
         """
         begins = self._beginnings(bags)
         unit = np.cumsum(begins) - 1
@@ -123,14 +125,15 @@ class WordFinder:
         return numbers
 
     def _beginnings(self, bags: TokenBags) -> np.ndarray:
-        """Which tokens begin something, be it a word or not."""
+        """Which tokens begin a word or a run of punctuation."""
         begins = self._begins[bags.ids]
+        # After punctuation, a token begins a word even if spelled as a continuation.
         begins[1:] |= ~self._has_letters[bags.ids[:-1]]
         begins[bags.offsets[:-1][bags.lengths > 0]] = True
         return begins
 
     def _hashes_of_one(self, ids: list[int]) -> list[int]:
-        """The words of one text, without the cost of making arrays."""
+        """The words of one text, by a loop; the same hashes as :meth:`__call__`."""
         hashes = []
         roles, several = self._roles, int(_SEVERAL)
         first, word, n_later, is_whole, has_ended = 0, 0, 0, False, True
@@ -153,7 +156,7 @@ class WordFinder:
 
     @lazy
     def _roles(self) -> bytes:
-        """For each token id, what it is: few bytes, which stay in cache."""
+        """Three flags for each token id in a byte: small enough to stay in cache."""
         roles = _BEGINS * self._begins
         roles += _HAS_LETTERS * self._has_letters
         roles += _IS_WORD * self._is_word
@@ -168,7 +171,7 @@ def _continuing_prefix(tokenizer: Tokenizer) -> str | None:
 def _roles(
     vocabulary: Mapping[str, int], n_tokens: int, prefix: str | None
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Which token ids continue a word, have letters, and are words by themselves."""
+    """Whether each token id continues a word, has letters, and is a word alone."""
     tokens = [*vocabulary]
     letters, is_later = _unmarked(tokens, prefix)
     is_lettered = _each(str.isalnum, letters, bool)
@@ -182,7 +185,7 @@ def _roles(
 
 
 def _unmarked(tokens: list[str], prefix: str | None) -> tuple[list[str], np.ndarray]:
-    """The tokens without what says where words begin; which of them continue one."""
+    """The tokens without marks of word boundaries; which of them continue a word."""
     if prefix:
         letters = [token.removeprefix(prefix) for token in tokens]
         return letters, _each(len, tokens) > _each(len, letters)
@@ -200,17 +203,21 @@ def _each(
 
 
 def _beginning_of(tokens: list[str]) -> str | None:
-    """What tokens begin with that begin a word, where anything is."""
+    """The mark at the beginning of tokens that begin a word, if there is one."""
     for mark in _BEGINNINGS:
         n_marked = sum(token.startswith(mark) for token in tokens)
-        # A few may be words of a language that has the letter.
+        # A few tokens may have it as a letter: Ġ is one in Maltese.
         if n_marked > len(tokens) / 10:
             return mark
     return None
 
 
 def _scrambled(numbers: np.ndarray) -> np.ndarray:
-    """Distinct numbers without a pattern (splitmix64: Steele et al., OOPSLA 2014)."""
+    """Mix the bits of distinct numbers, which stay distinct.
+
+    splitmix64 (G. Steele et al., OOPSLA 2014). Sums of products of ids themselves,
+    which are small and consecutive, would collide often.
+    """
     mixed = numbers * np.uint64(0x9E3779B97F4A7C15)
     for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
         mixed = (mixed ^ (mixed >> np.uint64(shift))) * np.uint64(factor)

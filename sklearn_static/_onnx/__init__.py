@@ -1,4 +1,4 @@
-"""Frozen pipelines as ONNX files; everything that imports onnx is in here."""
+"""Frozen pipelines as ONNX files; the only wing that imports onnx."""
 
 from __future__ import annotations
 

@@ -1,10 +1,9 @@
 """Graphs of ONNX operators, and bags in them; needs onnx.
 
-Bags have the form of :class:`TokenBags`: all ids in one array, and offsets. A loop adds
-up one text after the other. The operators that scatter and add would do it at once, but
-in an order that is left open, and where threads of a runtime share the work without a
-lock, summands are lost. Filling texts up to the length of the longest takes memory for
-the longest.
+Bags are those of :class:`TokenBags`: all ids in one array, and offsets. A loop sums one
+text after the other. ScatterElements would sum all at once, but ONNX does not define
+the order, and runtimes whose threads add without a lock lose summands. Padding texts to
+the length of the longest would take memory for all of them at that length.
 """
 
 from __future__ import annotations
@@ -32,25 +31,25 @@ __all__ = [
 ]
 
 END = np.iinfo(np.int64).max
-"""Beyond the end of whatever is sliced."""
-# protobuf's limit is 2 to the 31, of which names and nodes take some.
+"""The end of a slice that reaches to the end of the axis."""
+# protobuf's limit is 2 to the 31 bytes, some of which names and nodes take.
 _MOST_BYTES = 2_000_000_000
 
 
 class Graph:
-    """Nodes and constants; a call adds a node.
+    """The nodes and constants of a graph; a call adds a node.
 
     Parameters
     ----------
     prefix : str, default=""
-        What its names begin with, others than those of the graphs around it.
+        The prefix of names, which distinguishes them from those of outer graphs.
     n_bytes : int, default=0
-        How many the constants of those take.
+        The size of the constants of outer graphs.
 
     Attributes
     ----------
     n_bytes : int
-        How many all constants take.
+        The size of all constants.
     """
 
     def __init__(self, prefix: str = "", n_bytes: int = 0) -> None:
@@ -72,11 +71,11 @@ class Graph:
         ----------
         operator : str
         *inputs : str, ndarray or numpy scalar
-            What other nodes put out, by name, and constants.
+            Names of other nodes' outputs, and constants.
         name : str, default=""
-            What the output is called; one is made up if it is empty.
+            The name of the output; empty for a generated one.
         **attributes : object
-            The operator's.
+            Attributes of the operator.
 
         Returns
         -------
@@ -86,7 +85,7 @@ class Graph:
         Raises
         ------
         ValueError
-            If all constants take more than a file can hold.
+            If the constants are larger than a file can be.
         """
         output = name or f"{self._prefix}{operator}_{len(self._nodes)}"
         names = [x if isinstance(x, str) else self._constant(x) for x in inputs]
@@ -97,14 +96,14 @@ class Graph:
     def loop(
         self, n_rounds: str, body: Callable[[Graph, str], str], n_columns: int
     ) -> str:
-        """The rows that the rounds of a loop put out, of shape (n_rounds, n_columns).
+        """Add a loop whose iterations each compute a row of the output.
 
         Parameters
         ----------
         n_rounds : str
             An int64 without dimensions.
         body : callable
-            From a graph and the number of the round to its row, float32.
+            From the graph of an iteration and its number to its row, float32.
         n_columns : int
         """
         place = f"{self._prefix}loop_{len(self._nodes)}_"
@@ -136,8 +135,8 @@ class Graph:
         if self.n_bytes > _MOST_BYTES:
             raise ValueError(
                 f"The model takes {self.n_bytes / 1e9:.1f} GB or more, but an ONNX "
-                f"file holds {_MOST_BYTES / 1e9:.0f} GB at most. Export what the "
-                "method compress returns."
+                f"file holds {_MOST_BYTES / 1e9:.0f} GB at most. Make it smaller "
+                "first, with the method compress."
             )
         name = f"{self._prefix}constant_{len(self._constants)}"
         self._constants.append(from_array(np.asarray(array, order="C"), name))
@@ -175,7 +174,7 @@ def trues(graph: Graph, mask: str) -> str:
 
 
 def tally(graph: Graph, numbers: str) -> str:
-    """The sum of the integers or booleans before each, and of all."""
+    """The sums of all integers or booleans before each, and of all."""
     numbers = graph("Cast", numbers, to=TensorProto.INT64)
     sums = graph("CumSum", numbers, whole(0))
     return graph("Concat", some(0), sums, axis=0)
@@ -220,7 +219,7 @@ def summed(
     n_columns : int
         The length of a row.
     """
-    # Not all runtimes have a sum of no rows.
+    # A row of zeros, since not all runtimes can sum over no rows.
     nothing = np.zeros((1, n_columns), np.float32)
 
     def sum_of_one(body: Graph, number: str) -> str:
@@ -247,7 +246,7 @@ def _ends(graph: Graph, bags: Bags) -> str:
 
 def _texts_and_places(graph: Graph, n_ids: str) -> list[str]:
     """The text of each id, and its place there, for texts of `n_ids` each."""
-    # Not all runtimes have a maximum of no lengths.
+    # A zero, since not all runtimes have a maximum over no lengths.
     longest = graph("ReduceMax", graph("Concat", n_ids, some(0), axis=0), keepdims=0)
     columns = graph("Range", whole(0), longest, whole(1))
     is_there = graph("Less", columns, graph("Unsqueeze", n_ids, some(1)))

@@ -1,4 +1,4 @@
-"""A frozen pipeline as an ONNX model, from the ids of tokens on; needs onnx."""
+"""A frozen pipeline as an ONNX model, from token ids to predictions; needs onnx."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .words import scores_of_words
 
 __all__ = ["onnx_model"]
 
-# What runtimes of 2022 know already.
+# Supported by all runtimes since 2022.
 _OPSET, _IR_VERSION = 17, 8
 _TINY = np.float32(1e-32)
 
@@ -57,12 +57,12 @@ def onnx_model(
 def _metadata(
     embedding: StaticEmbedding, word_weights: WordWeights | None, head: FrozenHead
 ) -> dict[str, str]:
-    """What a program beside the graph has to know, as JSON by key.
+    """What a program that runs the model needs besides, as JSON by key.
 
     Raises
     ------
     TypeError
-        If JSON lacks a label, or the head has a layer that needs torch.
+        If a label is of a type that JSON lacks, or a layer needs torch.
     """
     head_config, own, _ = stored_head(head._parts(), word_weights)
     entries = {
@@ -74,7 +74,7 @@ def _metadata(
 
 
 def _tokens_that_count(graph: Graph, embedding: StaticEmbedding) -> Bags:
-    """Of what the tokenizer gives, the first `max_length`, without unknown ones."""
+    """The first `max_length` tokens of each text, without unknown ones."""
     tokens = Bags(graph("Cast", "ids", to=TensorProto.INT64), "offsets")
     if embedding.max_length is not None:
         tokens = first(graph, tokens, embedding.max_length)
@@ -113,7 +113,7 @@ def _vectors_of(embedding: StaticEmbedding, graph: Graph, ids: str) -> str:
 
 
 def _answered(graph: Graph, scores: str, head: FrozenHead) -> str:
-    """What is put out for scores, by its name."""
+    """The output for scores, by name."""
     if not isinstance(head, StaticHeadClassifier):
         return graph("Identity", scores, name="values")
     if head.multilabel:

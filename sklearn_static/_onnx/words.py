@@ -1,8 +1,8 @@
-"""Scores of words in a graph of ONNX operators; needs onnx.
+"""Word scores in a graph of ONNX operators; needs onnx.
 
-The arithmetic of :class:`WordFinder`, :class:`Vocabulary` and :class:`WordWeights`,
-whose unsigned numbers are signed ones of the same bits here: more operators take those,
-and sums and products have the same bits, too.
+The arithmetic of :class:`WordFinder`, :class:`Vocabulary` and :class:`WordWeights`.
+Hashes are int64 here with the bits of uint64 there: more operators support int64, and
+sums and products modulo 2 to the 64 have the same bits.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from .graph import END, Bags, Graph, kept, places, some, summed, tally, trues, w
 
 __all__ = ["scores_of_words"]
 
-# No word and no pair: words of several tokens are negative, all others far less.
+# A key that no word and no pair has: hashes of several tokens are negative as int64,
+# and ids and pair codes are much smaller.
 _NO_KEY = 2**62
 _NOTHING = -1
 _SEVERAL = -(2**63)
@@ -26,7 +27,7 @@ _SEVERAL = -(2**63)
 def scores_of_words(
     graph: Graph, tokens: Bags, finder: WordFinder, word_weights: WordWeights
 ) -> str:
-    """What words add to the scores of texts, of shape (n_texts, n_outputs), float32."""
+    """The word scores of texts, of shape (n_texts, n_outputs), float32."""
     index = _Index(word_weights.vocabulary)
     found = index.find(graph, _words(graph, tokens, finder))
     table = word_weights._table[index.order]
@@ -40,7 +41,7 @@ def scores_of_words(
 
 
 def _words(graph: Graph, tokens: Bags, finder: WordFinder) -> Bags:
-    """The words that tokens make up, as their hashes."""
+    """The hashes of the words of tokens."""
     ids, offsets = tokens
     begins = graph("Equal", places(graph, tokens), whole(0))
     begins = graph("Or", begins, graph("Gather", finder._begins, ids))
@@ -57,7 +58,7 @@ def _words(graph: Graph, tokens: Bags, finder: WordFinder) -> Bags:
 
 
 def _hashes(graph: Graph, ids: str, begins: str, finder: WordFinder) -> str:
-    """The hash of the word of several tokens that each token begins, if it does.
+    """The hash of several tokens for each token that begins a word.
 
     Parameters
     ----------
@@ -83,7 +84,7 @@ def _hashes(graph: Graph, ids: str, begins: str, finder: WordFinder) -> str:
 
 
 class _Index:
-    """Where a graph finds the words and pairs of a vocabulary.
+    """A vocabulary that a graph can search.
 
     Parameters
     ----------
@@ -92,7 +93,7 @@ class _Index:
     Attributes
     ----------
     order : ndarray of shape (n_features,), int64
-        The number in the vocabulary of what the graph finds in each place.
+        The numbers in the vocabulary, in the order in which the graph stores them.
     """
 
     def __init__(self, vocabulary: Vocabulary) -> None:
@@ -106,10 +107,10 @@ class _Index:
         self.order = np.concatenate([self._words.order, pairs])
 
     def find(self, graph: Graph, words: Bags) -> Bags:
-        """The places of words and pairs, unknown ones dropped."""
+        """The indices of words and pairs, unknown ones dropped."""
         found = self._words.find(graph, words.ids)
         before = _shifted(graph, found)
-        # Negative, and so that of no pair, where the word before is not known.
+        # Negative if the word before is unknown, which is the code of no pair.
         code = graph("Add", graph("Mul", before, whole(self._n_words)), found)
         is_later = graph("Greater", places(graph, words), whole(0))
         is_known = graph("GreaterOrEqual", found, whole(0))
@@ -123,9 +124,10 @@ class _Index:
 
 
 class _Buckets:
-    """Distinct keys, sorted by what remains of them in a division.
+    """Distinct keys in buckets by their remainder: a hash table for a graph.
 
-    Of those of which the same remains, a graph compares each.
+    A look-up compares a key with as many others as the largest bucket has, since a
+    graph has no loop that is worth its cost here.
 
     Parameters
     ----------
@@ -134,7 +136,7 @@ class _Buckets:
     Attributes
     ----------
     order : ndarray of shape (n_keys,), int64
-        Which key is in each place.
+        The index of the key at each position.
     """
 
     def __init__(self, keys: np.ndarray) -> None:
@@ -148,7 +150,7 @@ class _Buckets:
         self._keys = np.concatenate([keys[self.order], end])
 
     def find(self, graph: Graph, keys: str, first: int = 0) -> str:
-        """The place of each key, counted from `first`; -1 for those not there."""
+        """The position of each key plus `first`; -1 for unknown keys."""
         buckets = graph("Mod", keys, whole(self._n_buckets))
         starts = graph("Gather", self._starts, buckets)
         starts = graph("Cast", starts, to=TensorProto.INT64)
@@ -162,7 +164,7 @@ class _Buckets:
 
 
 def _shifted(graph: Graph, values: str) -> str:
-    """What stands before each of `values`: -1 and all but the last."""
+    """The value before each of `values`; -1 before the first."""
     return graph(
         "Slice", graph("Concat", some(_NOTHING), values, axis=0), some(0), some(-1)
     )

@@ -12,7 +12,7 @@ __all__ = ["TokenBags", "ranges"]
 
 
 class TokenBags(NamedTuple):
-    """Token ids of many texts, one after the other.
+    """Token ids of many texts, concatenated.
 
     Attributes
     ----------
@@ -46,7 +46,7 @@ class TokenBags(NamedTuple):
 
     @classmethod
     def concatenated(cls, parts: Sequence[TokenBags]) -> TokenBags:
-        """The bags of all `parts` in order; of none, no bag."""
+        """The bags of all `parts` in order."""
         if len(parts) == 1:
             return parts[0]
         ids = np.concatenate([np.empty(0, np.int32), *(part.ids for part in parts)])
@@ -61,7 +61,7 @@ class TokenBags(NamedTuple):
     def document_frequencies(self, n_ids: int) -> np.ndarray:
         """How many of the texts have each id below `n_ids`: (n_ids,), int64."""
         text = np.repeat(np.arange(len(self.offsets) - 1), self.lengths)
-        # A text and an id are one number, so that sorting finds what a text has twice.
+        # Text and id in one number, so that a single sort brings repetitions together.
         codes = text * n_ids
         codes += self.ids
         codes.sort()

@@ -1,4 +1,4 @@
-"""BERT's tokenizer, which nearly all tables have: its parts; pieces of a few chunks."""
+"""BERT's tokenizer, which nearly all tables have: its parts, and a few chunks' ids."""
 
 from __future__ import annotations
 
@@ -21,23 +21,24 @@ class Bert:
     Attributes
     ----------
     vocabulary : mapping of str to int
-        What words and marks are made of. Tokens that are only added are not in it.
+        Tokens of the model, without those that are only added.
     prefix : str
-        What pieces begin with that are not a word's first.
+        The prefix of pieces that continue a word.
     unknown_id : int
     max_length : int
         Words of more characters are unknown.
     lowercase : bool
-        Whether capital letters are made small.
+        Whether text is lower-cased.
     normalize : callable
-        From a text to what is left of it before it is split. Raises UnicodeError, or
-        TypeError by some versions, if the text has lone surrogates.
+        The normalizer. Raises UnicodeError, or TypeError in some versions, if the text
+        has lone surrogates.
     split : callable
-        From what is left of a text to its words and marks, and where they stand.
+        The pre-tokenizer: from a normalised text to words and punctuation marks, with
+        their spans.
     added : frozenset of str
-        Tokens that are found in a text as it stands, before it is split.
+        Tokens that are found in the text before it is split.
     added_normalized : frozenset of str
-        What is left of these, and found in what is left of a text.
+        These tokens normalised, which are found in the normalised text.
     """
 
     vocabulary: Mapping[str, int]
@@ -52,14 +53,14 @@ class Bert:
 
     @classmethod
     def of(cls, tokenizer: Tokenizer, vocabulary: Mapping[str, int]) -> Bert | None:
-        """The parts of `tokenizer`, None if it is not BERT's.
+        """The parts of `tokenizer`; None if it is not BERT's.
 
         Parameters
         ----------
         tokenizer : tokenizers.Tokenizer
-            It may lack its vocabulary, but for added tokens and the unknown one.
+            May be without vocabulary, except for added tokens and the unknown one.
         vocabulary : mapping of str to int
-            All of it.
+            The whole vocabulary.
         """
         model: Any = tokenizer.model
         normalizer, splitter = tokenizer.normalizer, tokenizer.pre_tokenizer
@@ -86,7 +87,9 @@ class Bert:
         )
 
     def plain_characters(self) -> str:
-        """Printable ASCII but for what an added token may begin with."""
+        """Printable ASCII without the first characters of added tokens."""
+        # A text of other characters only cannot have an added token, so it needs no
+        # search for one.
         begins = {token[:1].lower() for token in self.added | self.added_normalized}
         return "".join(c for c in map(chr, range(33, 127)) if c.lower() not in begins)
 
@@ -98,10 +101,11 @@ def _without(vocabulary: Mapping[str, int], tokens: set[str]) -> Mapping[str, in
 
 
 class ChunkPieces:
-    """Chunks, which have no spaces, to token ids, unknown ones too: one by one.
+    """The token ids of chunks, that is, texts without spaces; one by one.
 
-    For a few chunks, arrays would cost more than they save. Plain chunks need the
-    vocabulary only; others are normalized and split by the library first.
+    For a few chunks, this is faster than array arithmetic and than the library, which
+    would first be given the whole vocabulary. Plain chunks need the vocabulary only;
+    others are normalised and split by the library.
 
     Parameters
     ----------
@@ -125,7 +129,7 @@ class ChunkPieces:
         ----------
         chunks : sequence of str
         fallback : callable
-            From chunks that may hold an added token, or are no text, to the ids of
+            From chunks that may hold an added token, or lone surrogates, to the ids of
             each.
         """
         ids = [self._ids_of_chunk(chunk) for chunk in chunks]
@@ -134,14 +138,14 @@ class ChunkPieces:
         return [next(parts) if i is None else i for i in ids]
 
     def _ids_of_chunk(self, chunk: str) -> list[int] | None:
-        """The token ids of a chunk; None if it is left to the fallback."""
+        """The token ids of a chunk; None if it needs the fallback."""
         units = self._units(chunk)
         if units is None:
             return None
         return [i for unit in units for i in self._ids_of_unit(unit)]
 
     def _units(self, chunk: str) -> list[str] | None:
-        """The words and marks of a chunk; None if it is left to the fallback."""
+        """The words and punctuation marks of a chunk; None if it needs the fallback."""
         bert = self._bert
         if self._is_plain.fullmatch(chunk):
             return _WORD_OR_MARK.findall(chunk.lower() if bert.lowercase else chunk)
@@ -156,7 +160,7 @@ class ChunkPieces:
         return [unit for unit, _ in bert.split(text)]
 
     def _ids_of_unit(self, unit: str) -> list[int]:
-        """The pieces of a word or mark: from the left, the longest that there are."""
+        """WordPiece: from the left, the longest pieces in the vocabulary."""
         bert = self._bert
         if len(unit) > bert.max_length:
             return [bert.unknown_id]

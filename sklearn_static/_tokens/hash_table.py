@@ -1,9 +1,10 @@
-"""Short words as integers, and a table in which to find many at once.
+"""Short words as integers, and a hash table that looks up whole arrays of them.
 
-The bytes of a word, filled up with zeros, are two integers of 64 bits. So words are cut
-to prefixes, compared and looked up by array arithmetic: exactly, without an object for
-each word, and at the pace at which memory can be read. What is one integer anyway is
-looked up in the same way.
+The bytes of a word of up to 16 bytes, padded with zeros, are two integers of 64 bits.
+So words are cut to prefixes, hashed and compared by array arithmetic. That is exact,
+needs no Python object for a word, and is limited by the speed of memory only: a dict
+would take a str and a call for each prefix. Integers that are not words, such as hashes
+of several tokens, are looked up in the same way.
 """
 
 from __future__ import annotations
@@ -15,19 +16,22 @@ import numpy as np
 __all__ = ["MAX_BYTES", "Numbers", "PackedText", "PackedWords", "WordTable"]
 
 MAX_BYTES = 16
-"""The longest word that two integers hold."""
+"""The number of bytes that two integers hold."""
 
 _UINT64 = np.dtype("<u8")
 _HALF = _UINT64.itemsize
 _LENGTHS = np.arange(MAX_BYTES + 1)
-# The bits of either half that belong to a word, by its length.
+# Masks of the bits of each half that belong to a word, indexed by its length.
 _FIRST_BITS, _SECOND_BITS = (
     np.array([2 ** (8 * n) - 1 for n in np.clip(lengths, 0, _HALF).tolist()], _UINT64)
     for lengths in (_LENGTHS, _LENGTHS - _HALF)
 )
-# Odd numbers without a pattern in their bits: the golden ratio's and the square root of
-# 3's (D. E. Knuth, The Art of Computer Programming, volume 3, section 6.4).
+# Multiplicative hashing (D. E. Knuth, The Art of Computer Programming, volume 3,
+# section 6.4) by odd numbers, which lose no information, without a pattern in their
+# bits: the fractional parts of the golden ratio and of the square root of 3.
 _FACTORS = np.array([0x9E3779B97F4A7C15, 0xBB67AE8584CAA73B], np.uint64)
+# Memory for speed: with four buckets for a word, most words of the table are alone in
+# theirs, and most words that are not in the table meet an empty one.
 _BUCKETS_PER_WORD = 4
 
 
@@ -37,8 +41,8 @@ class PackedWords(NamedTuple):
     Attributes
     ----------
     first, second : ndarray of the same shape, uint64
-        The bytes of each word up to the eighth, and those after it, the least
-        significant bits first, zeros where it has none.
+        The first eight bytes of each word and the next eight, little-endian, padded
+        with zeros.
     """
 
     first: np.ndarray
@@ -49,7 +53,9 @@ class PackedWords(NamedTuple):
         return PackedWords(self.first[index], self.second[index])
 
     def hashes(self) -> np.ndarray:
-        """A number for each word, uint64, that seldom is another word's."""
+        """A hash of each word, uint64."""
+        # A product carries bits upwards only. Shifting the high bits down and
+        # multiplying again makes the high bits depend on all of the word.
         mixed = self.first * _FACTORS[0]
         mixed ^= self.second * _FACTORS[1]
         mixed ^= mixed >> np.uint64(32)
@@ -57,14 +63,16 @@ class PackedWords(NamedTuple):
         return mixed
 
     def distinct(self) -> tuple[np.ndarray, np.ndarray]:
-        """Where each distinct word stands first, and which of them each word is.
+        """The index of the first of equal words, and the inverse, as of np.unique.
 
-        Words may be called distinct that are not, where two hashes are the same.
+        Equal words may be reported as distinct, if hashes collide.
         """
         _, index, inverse = np.unique(
             self.hashes(), return_index=True, return_inverse=True
         )
         same = index[inverse]
+        # Sorting hashes is faster than sorting pairs of integers. In the rare case of a
+        # collision, words are just not merged.
         clashes = (self.first[same] != self.first) | (self.second[same] != self.second)
         if clashes.any():
             index = inverse = np.arange(len(self.first))
@@ -72,7 +80,7 @@ class PackedWords(NamedTuple):
 
 
 class Numbers(NamedTuple):
-    """Integers that stand for themselves.
+    """Integers to look up.
 
     Attributes
     ----------
@@ -86,7 +94,7 @@ class Numbers(NamedTuple):
         return Numbers(self.numbers[index])
 
     def hashes(self) -> np.ndarray:
-        """A number for each, uint64, without the pattern that they may have."""
+        """A hash of each number, uint64."""
         mixed = self.numbers * _FACTORS[0]
         mixed ^= mixed >> np.uint64(32)
         mixed *= _FACTORS[1]
@@ -97,7 +105,7 @@ Words = PackedWords | Numbers
 
 
 class PackedText:
-    """A text out of which words are read.
+    """A text from which words are read as integers.
 
     Parameters
     ----------
@@ -106,36 +114,40 @@ class PackedText:
 
     def __init__(self, data: bytes) -> None:
         padded = data + bytes(MAX_BYTES)
-        # The eight bytes from each place on: places overlap, nothing is copied.
+        # An overlapping view: element i is the eight bytes from place i on. So reading
+        # a word is two look-ups and two masks, and no byte is copied before.
         self._halves = np.ndarray(len(data) + _HALF + 1, _UINT64, padded, strides=(1,))
 
     def words(self, starts: np.ndarray, lengths: np.ndarray) -> PackedWords:
-        """The words of `lengths` bytes, at most 16, from `starts` on.
+        """The words of `lengths` bytes, at most 16, that begin at `starts`.
 
-        The two are integer arrays whose shapes may be broadcast to one.
+        Both are integer arrays, whose shapes are broadcast.
         """
         first, second = self._halves[starts], self._halves[starts + _HALF]
         return PackedWords(first & _FIRST_BITS[lengths], second & _SECOND_BITS[lengths])
 
 
 class WordTable:
-    """Numbers of words: a hash table whose look-ups take whole arrays.
+    """From words to ids: a hash table that looks up whole arrays.
+
+    The words of a bucket are adjacent in arrays that are sorted by bucket, so there are
+    no pointers to follow.
 
     Parameters
     ----------
     words : PackedWords or Numbers
         Distinct ones.
     ids : ndarray of shape (n_words,), int32
-        The number of each word, from 0 on.
+        The id of each word, 0 or more.
     """
 
     def __init__(self, words: Words, ids: np.ndarray) -> None:
         n_bits = (_BUCKETS_PER_WORD * len(ids) + 1).bit_length()
-        # Products mix upwards: only the highest bits of a hash depend on all of it.
+        # The bucket is the highest bits of the hash, which depend on all of the word.
         self._shift = np.uint64(64 - n_bits)
         bucket = self._buckets(words)
         order = np.argsort(bucket)
-        # One more, which no word equals, for what lies behind the last.
+        # A sentinel that no word equals, for reads behind the last bucket.
         nothing = np.array([2**64 - 1], _UINT64)
         self._parts = [np.append(part[order], nothing) for part in words]
         self._ids = np.append(ids[order], np.int32(-1))
@@ -144,14 +156,14 @@ class WordTable:
         self._starts = np.cumsum(self._sizes, dtype=np.int32) - self._sizes
 
     def find(self, words: Words) -> np.ndarray:
-        """The number of each word, int32, -1 for one that is not in the table."""
+        """The id of each word, int32; -1 for words that are not in the table."""
         bucket = self._buckets(words)
         ids = np.full(len(bucket), -1, np.int32)
-        # Most words that are not there fall into a bucket that is empty.
+        # Most words that are not in the table have an empty bucket, and are done.
         left = np.flatnonzero(self._occupied[bucket])
         places, sizes = self._starts[bucket[left]], self._sizes[bucket[left]]
-        # All words at a time are compared with the next one of their buckets. Few are
-        # left after the first, since there are more buckets than words.
+        # Compare all remaining words with the first word of their buckets, then with
+        # the second, and so on. Few remain after the first comparison.
         for n_tried in range(int(sizes.max(initial=0))):
             found = self._ids_at(places + n_tried, words.take(left))
             ids[left] = found

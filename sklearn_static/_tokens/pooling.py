@@ -1,4 +1,4 @@
-"""Pooling: bags of tokens times a table of vectors is embeddings."""
+"""Pooling: from bags of tokens and a table of vectors to embeddings."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ from .bags import TokenBags
 
 __all__ = ["parts", "pool", "summed"]
 
+# Added to the length of a mean, so that one of zero is divided by it without a branch;
+# far below what changes any other.
 _TINY = np.float32(1e-32)
+# Up to this many tokens of a single text, adding rows beats making a sparse matrix.
 _FEW = 1024
 
 
@@ -39,7 +42,7 @@ def pool(
     Returns
     -------
     embeddings : ndarray of shape (n_texts, n_dimensions), float32
-        An empty bag's is all zeros.
+        All zeros for an empty bag.
     """
     sums = summed(bags, table, weights)
     divisors = np.maximum(bags.lengths, 1).astype(np.float32)
@@ -56,7 +59,7 @@ def parts(
     weights: np.ndarray | None = None,
     normalize: bool = False,
 ) -> np.ndarray:
-    """What each token adds to the embedding of its text; see :func:`pool`.
+    """The contribution of each token to the embedding of its text; see :func:`pool`.
 
     Returns
     -------
@@ -80,11 +83,13 @@ def summed(
     """The sum of the (weighted) vectors of each bag's tokens; see :func:`pool`."""
     n_texts, n_tokens = len(bags.offsets) - 1, len(bags.ids)
     if n_texts == 1 and n_tokens <= _FEW and weights is None and table.shape[1] > 1:
-        # The same additions in the same order, without the cost of making a matrix.
-        # Weights would be multiplied by in steps of their own, which rounds otherwise,
-        # and numpy adds up a lone column in an order of its own.
+        # The same additions in the same order as the sparse product, so that a text has
+        # the same embedding alone as among others. Not with weights, since the product
+        # rounds once for a multiplication and an addition, and not for a single column,
+        # which numpy sums pairwise.
         rows = table.take(bags.ids, axis=0)
         return np.add.reduce(rows, axis=0, keepdims=True, initial=0)
+    # One sparse product in compiled code, without an array of (n_tokens, n_dimensions).
     if weights is None:
         weights = np.ones(n_tokens, np.float32)
     shape = (n_texts, len(table))

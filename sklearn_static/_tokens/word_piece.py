@@ -1,12 +1,12 @@
 """BERT's tokenizer for printable ASCII as array arithmetic, a batch of texts at a time.
 
-Such texts pass BERT's normalizer unchanged but for their case, and its pre-tokenizer
-splits them at white space and around each punctuation mark. What is left is to find
-each word in the vocabulary, and those that are not there by their pieces, from the
-left the longest that there is (WordPiece [1]_). All of this is done for all words of a
-batch at once. Chunks with other characters, with words of more than 16 letters, or
-with what may begin an added token, go to a fallback. A property-based test
-holds all of it equal to the library.
+BERT's normalizer changes nothing but the case of such texts, and its pre-tokenizer
+splits them at white space and around punctuation marks. Then each word is looked up in
+the vocabulary, and words that are not there are split into pieces, from the left the
+longest in the vocabulary (WordPiece [1]_). All of this is done for all words of a batch
+at once. Chunks with other characters, with words of more than 16 letters, or with a
+character that begins an added token, go to a fallback. A property-based test compares
+the ids with the library's.
 
 References
 ----------
@@ -27,16 +27,18 @@ from .hash_table import MAX_BYTES, PackedText, WordTable
 
 __all__ = ["AsciiWordPiece"]
 
+# Bounds the memory, which is many bytes per character.
 _BATCH_CHARACTERS = 1 << 20
-# Bytes a character from which on looking for ASCII in a batch does not pay.
+# Bytes per character of a batch from which on so few chunks are ASCII that the fallback
+# alone is faster.
 _MOSTLY_FOREIGN = 1.25
-# What a byte is. A unit begins with each mark, with each chunk that is left to the
-# fallback, and with the first letter of each word.
+# Kinds of bytes. A unit is a punctuation mark, a chunk for the fallback, or a word, and
+# begins at its first byte.
 _SPACE, _LETTER, _MARK, _OTHER = range(4)
 _SPACES = b" \t\n\r"
 _AS_IT_IS = bytes(range(256))
 _LOWER = _AS_IT_IS.lower()
-# What ends a token among others.
+# The separator of tokens that are joined to one string.
 _END = "\0"
 _NONE = np.int32(-1)
 
@@ -44,16 +46,16 @@ Tokenize = Callable[[Sequence[str]], TokenBags]
 
 
 class _Units(NamedTuple):
-    """The parts of a text that are tokenized each for itself.
+    """The parts of a text that are tokenized independently.
 
     Attributes
     ----------
     starts : ndarray of shape (n_units,), int64
-        The first byte of each.
+        The position of the first byte.
     lengths : ndarray of shape (n_units,), int64
-        The number of bytes of words, and 1 for all else.
+        The number of bytes of words, 1 for other units.
     others : ndarray of int64
-        Which units are chunks that the fallback tokenizes.
+        Which units are chunks for the fallback.
     chunks : list of str
         These chunks.
     """
@@ -65,7 +67,7 @@ class _Units(NamedTuple):
 
 
 class AsciiWordPiece:
-    """Texts to token ids, unknown ones too.
+    """From texts to token ids, unknown ones included.
 
     Parameters
     ----------
@@ -95,8 +97,8 @@ class AsciiWordPiece:
         )
 
     def _bags(self, texts: Sequence[str], tokenize_others: Tokenize) -> TokenBags:
-        # One string for the whole batch: encoding and case are one call each, and a
-        # space between two texts keeps words from running into each other.
+        # One string for the whole batch, so that encoding and lower-casing are one call
+        # each. The spaces separate the words of neighbouring texts.
         joined = " ".join(texts)
         data = _utf8(joined)
         if len(data) > _MOSTLY_FOREIGN * len(joined):
@@ -104,20 +106,21 @@ class AsciiWordPiece:
         ends = np.cumsum(_numbers_of_bytes(texts) + 1)
         units = self._units(data)
         bags = self._unit_bags(data, units, tokenize_others)
-        # Units ascend, so those of a text are a run that its first byte begins.
+        # Units are in order, so those of a text are a run; the first byte of each text
+        # gives its bounds.
         n_units_before = np.searchsorted(units.starts, np.append(0, ends))
         return TokenBags(bags.ids, bags.offsets[n_units_before])
 
     def _units(self, data: bytes) -> _Units:
-        # A look-up of all bytes in one call; the copy is written to below.
+        # `translate` looks up the kind of all bytes in one call. A copy, to write to.
         kinds = np.frombuffer(bytearray(data.translate(self._kinds)), np.uint8)
         words, ends = _runs(kinds == _LETTER)
         too_long = words[ends - words > self._max_bytes]
         odd = np.append(np.flatnonzero(kinds == _OTHER), too_long)
         chunks = []
         if len(odd):
-            # The whole chunk around an odd byte goes to the fallback, for what the
-            # byte becomes may join its neighbours. It is made one unit among spaces.
+            # The whole chunk around an odd byte goes to the fallback: normalisation may
+            # join it with its neighbours. The chunk becomes one byte and spaces.
             places = _chunks_around(odd, kinds == _SPACE)
             kinds[ranges(places[0], places[1] - places[0])] = _SPACE
             kinds[places[0]] = _OTHER
@@ -139,14 +142,15 @@ class AsciiWordPiece:
         text = PackedText(data.translate(self._case))
         words = text.words(units.starts, units.lengths)
         ids = self._first.find(words)
-        # Not to be split below; the fallback's tokens replace it in the end.
+        # Any id that is not negative, or they would be split below. The tokens of the
+        # fallback replace it in the end.
         ids[units.others] = 0
         parts = []
         if units.chunks:
             parts.append((units.others, tokenize_others(units.chunks)))
         split = np.flatnonzero(ids < 0)
         if len(split):
-            # Rare words repeat within a batch, too: each is taken apart once.
+            # Even rare words repeat within a batch: each is split once.
             index, inverse = words.take(split).distinct()
             first = split[index]
             pieces = self._pieces(text, units.starts[first], units.lengths[first])
@@ -156,16 +160,16 @@ class AsciiWordPiece:
     def _pieces(
         self, text: PackedText, starts: np.ndarray, lengths: np.ndarray
     ) -> TokenBags:
-        """The pieces of each word: from the left, the longest that there are."""
+        """The pieces of each word: from the left, the longest in the vocabulary."""
         places, ends = starts.copy(), starts + lengths
         pieces = np.full((len(starts), MAX_BYTES), _NONE)
         left, table = np.arange(len(starts)), self._first
-        # The first piece of all words together, then the second of those that go on:
-        # few passes, since most words have two or three.
+        # The first piece of all words at once, then the second of those that have one,
+        # and so on: few passes, since most words have two or three pieces.
         for n_found in range(MAX_BYTES):
             ids, n_bytes = _longest_prefixes(table, text, places[left], ends[left])
             pieces[left, n_found] = ids
-            # A word is unknown as a whole if its rest has no piece.
+            # If the rest of a word has no piece, the whole word is unknown.
             pieces[left[ids < 0]] = self._only_unknown
             left, n_bytes = left[ids >= 0], n_bytes[ids >= 0]
             places[left] += n_bytes
@@ -177,8 +181,9 @@ class AsciiWordPiece:
 def _word_tables(
     vocabulary: Mapping[str, int], prefix: str
 ) -> tuple[WordTable, WordTable]:
-    """The ids of whole tokens, and of what follows `prefix` in those that have it."""
-    # All tokens in one string, so that their bytes are one array.
+    """Tables of whole tokens, and of tokens with `prefix`, which is removed."""
+    # All tokens in one string, so that their bytes are one array. A Python loop
+    # over the vocabulary would make opening a table slow.
     joined = _END.join([*vocabulary, ""])
     if joined.count(_END) > len(vocabulary):
         whole = {token: i for token, i in vocabulary.items() if _END not in token}
@@ -189,8 +194,8 @@ def _word_tables(
     ends = np.flatnonzero(codes == ord(_END))
     starts = np.append(0, ends[:-1] + 1)[: len(ends)]
     is_odd = (codes <= ord(" ")) | (codes > ord("~"))
-    # How many odd bytes stand before each place: a token has none if the numbers at
-    # its two ends are the same.
+    # The number of odd bytes before each place: a token has none if the numbers at its
+    # start and its end are the same.
     n_odd = np.append(np.int32(0), np.cumsum(is_odd, dtype=np.int32))
 
     def table(skipped: bytes) -> WordTable:
@@ -206,7 +211,7 @@ def _word_tables(
 
 
 def _kinds_of_bytes(plain: str) -> bytes:
-    """For each byte, what it is; all but `plain` characters go to the fallback."""
+    """The kind of each byte; all but `plain` characters are for the fallback."""
     kinds = bytearray([_OTHER]) * 256
     for character in plain:
         kinds[ord(character)] = _LETTER if character.isalnum() else _MARK
@@ -216,7 +221,7 @@ def _kinds_of_bytes(plain: str) -> bytes:
 
 
 def _batches(texts: Sequence[str]) -> Iterator[Sequence[str]]:
-    """The texts in order, as many at a time as keep the arrays small."""
+    """The texts in order, about a million characters at a time."""
     lengths = np.fromiter(map(len, texts), np.int64, len(texts))
     group = np.cumsum(lengths) // _BATCH_CHARACTERS
     cuts = np.flatnonzero(np.diff(group)) + 1
@@ -225,12 +230,12 @@ def _batches(texts: Sequence[str]) -> Iterator[Sequence[str]]:
 
 
 def _utf8(text: str) -> bytes:
-    """The bytes of a text, lone surrogates too."""
+    """The UTF-8 bytes of a text, lone surrogates included."""
     return text.encode("utf-8", "surrogatepass")
 
 
 def _numbers_of_bytes(texts: Sequence[str]) -> np.ndarray:
-    """How many bytes each text has."""
+    """The number of UTF-8 bytes of each text."""
     n_texts = len(texts)
     n_bytes = np.fromiter(map(len, texts), np.int64, n_texts)
     is_ascii = np.fromiter(map(str.isascii, texts), bool, n_texts)
@@ -251,7 +256,7 @@ def _runs(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def _chunks_around(
     places: np.ndarray, is_space: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Where the chunks between spaces that hold `places` start and end, in order."""
+    """Where the chunks around `places` start and end, in order; each chunk once."""
     spaces = np.concatenate([[-1], np.flatnonzero(is_space), [len(is_space)]])
     after = np.unique(np.searchsorted(spaces, places))
     return spaces[after - 1] + 1, spaces[after]
@@ -260,14 +265,14 @@ def _chunks_around(
 def _longest_prefixes(
     table: WordTable, text: PackedText, starts: np.ndarray, ends: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The longest prefix of each word that is in `table`: its id and its length.
+    """The id and the length of the longest prefix of each word that is in `table`.
 
-    Where there is none, the id is -1.
+    The id is -1 where there is none.
     """
     if not len(starts):
         return np.empty(0, np.int32), starts
-    # All prefixes of all words are looked up at once. That is more than a search from
-    # the longest on would need, but one call instead of one a length.
+    # Look up all prefixes of all words in one call. A search from the longest prefix on
+    # would look up fewer, but in a call for each length.
     n_prefixes = ends - starts
     lengths = ranges(np.ones_like(starts), n_prefixes)
     found = table.find(text.words(np.repeat(starts, n_prefixes), lengths)) >= 0
@@ -277,7 +282,7 @@ def _longest_prefixes(
 
 
 def _spliced(ids: np.ndarray, parts: list[tuple[np.ndarray, TokenBags]]) -> TokenBags:
-    """Bags of one token each, but those at some index, which a part replaces."""
+    """Bags of one token each, except where a part has bags for these indices."""
     lengths = np.ones(len(ids), np.int64)
     for index, bags in parts:
         lengths[index] = bags.lengths

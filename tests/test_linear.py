@@ -330,7 +330,7 @@ def test_a_folder_without_the_entry_for_votes_is_refused(folder):
     config = json.loads((folder / "config.json").read_text())
     del config["sklearn_static"]["votes"]
     (folder / "config.json").write_text(json.dumps(config))
-    with pytest.raises(ModelFormatError, match=r"holds \['votes.*no layer takes"):
+    with pytest.raises(ModelFormatError, match=r"holds \['votes.*no layer uses"):
         StaticPipeline.from_pretrained(folder)
 
 

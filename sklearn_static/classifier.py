@@ -1,4 +1,4 @@
-"""StaticClassifier: a table and a head that are fine-tuned together."""
+"""StaticClassifier: a table and a head, fine-tuned together."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ __all__ = ["StaticClassifier"]
 
 
 class StaticClassifier(Classifying, FineTuned):
-    """Classify texts by static embeddings that are fine-tuned together with a head.
+    """A classifier of texts by static embeddings, fine-tuned together with a head.
 
     A text may have one class, or any number of labels. Its embedding is the mean of its
-    tokens' vectors, as of a :class:`StaticEmbedding`; a multi-layer perceptron turns it
-    into scores. Table and head are trained by Adam [1]_ on the cross-entropy in a
-    :class:`skorch.NeuralNet`, and the epoch that does best on a validation split is
-    kept. By default training starts from the linear solution of
-    :class:`StaticLinearClassifier`, whose words stay beside the network.
+    tokens' vectors, as of a :class:`StaticEmbedding`, from which a multi-layer
+    perceptron computes scores. Table and head are trained by Adam [1]_ on the
+    cross-entropy in a :class:`skorch.NeuralNet`, and the best epoch on a validation
+    split is kept. By default training starts from the linear solution of
+    :class:`StaticLinearClassifier`, whose word scores are added to the network's.
 
-    Parts of it are methods that a subclass can replace: ``construct_head``,
-    ``construct_module``, ``_encode``, ``prepare_dataset`` and ``train_test_split``.
+    A subclass can replace the methods ``construct_head``, ``construct_module``,
+    ``_encode``, ``prepare_dataset`` and ``train_test_split``.
 
     Parameters
     ----------
@@ -39,17 +39,17 @@ class StaticClassifier(Classifying, FineTuned):
         ``"minishlab/potion-base-8M"``, or an embedding opened before. In a search over
         parameters, open it once and pass the embedding.
     init : {"linear", "random"}, default="linear"
-        Where training starts: "linear" at half the linear solution, beside a head with
-        a random start; "random" at the head alone. Where a subclass replaces how texts
-        are embedded, the start is random.
+        The start of training: "linear" is half the linear solution and a random head,
+        "random" a random head only. If a subclass replaces ``_encode``, the start is
+        random.
     C : float, default=3.0
         The inverse of the strength of regularisation of the linear solution, as of
         :class:`sklearn.linear_model.LogisticRegression`. No effect with
         ``init="random"``.
     lexical : bool, default=True
         Whether TF-IDF-weighted words and word pairs are part of the linear solution,
-        and stay beside the network. Without them the pipeline's folder is one that
-        model2vec opens too. No effect with ``init="random"``, which has none.
+        and their scores are added to the network's. Without them, model2vec can open
+        the pipeline's folder, too. No effect with ``init="random"``.
     hidden_layer_sizes : int or array-like of shape (n_hidden_layers,), default=(512,)
         The width of each hidden layer; ``()`` makes the head linear.
     dropout : float, default=0.0
@@ -124,7 +124,7 @@ class StaticClassifier(Classifying, FineTuned):
     head_ : StaticHeadClassifier
         The trained head, on embeddings and, after them, word scores.
     word_weights_ : WordWeights or None
-        The words and pairs beside the network.
+        The words and pairs with their weights; None without.
     net_ : skorch.NeuralNet
         The net after training; its module's ``rows`` are those of the table that were
         trained. No part of a pickle.
@@ -138,16 +138,16 @@ class StaticClassifier(Classifying, FineTuned):
     loss_curve_ : list of float
         The training loss of each epoch.
     validation_scores_ : list of float or None
-        What early stopping watched, greater being better: the negative loss for
-        ``scoring="loss"``. None without early stopping.
+        The values of `scoring` that early stopping watched, the negative loss for
+        "loss". None without early stopping.
     best_validation_score_ : float or None
         The greatest of them.
 
     See Also
     --------
-    StaticLinearClassifier : The linear solution alone: torch-free, solved for.
+    StaticLinearClassifier : The linear solution alone, without torch.
     StaticEmbeddingTransformer : Embeddings as features for any other classifier.
-    StaticPipeline : What :meth:`to_pipeline` freezes the classifier into.
+    StaticPipeline : The frozen classifier, as of :meth:`to_pipeline`.
 
     Notes
     -----
@@ -159,8 +159,8 @@ class StaticClassifier(Classifying, FineTuned):
     average is calibrated on the held-out texts: a temperature, and a share of the
     classes' prior log-probabilities that is taken away.
 
-    Only rows of the table whose tokens occur in the training texts are trained, which
-    under Adam without weight decay is the same as training them all.
+    Only the rows of tokens that occur in the training texts are trained, which gives
+    the same as training all rows, since Adam has no weight decay.
 
     References
     ----------
@@ -273,8 +273,8 @@ class StaticClassifier(Classifying, FineTuned):
             The group of each text, such as its author. Texts of one group are held out
             together. Equal texts always are.
         X_val, y_val, sample_weight_val : default=None
-            Texts, labels and weights for early stopping to watch and to calibrate on,
-            instead of a split of X.
+            Texts, labels and weights for early stopping and calibration, instead of a
+            split of X.
 
         Returns
         -------
@@ -301,11 +301,11 @@ class StaticClassifier(Classifying, FineTuned):
     def partial_fit(
         self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None
     ) -> StaticClassifier:
-        """Train for one epoch on a part of the data, for streams larger than memory.
+        """Train for one epoch on a batch of the data, for streams larger than memory.
 
-        Goes on from the call before, or from ``fit``, or from the start, which with
-        ``init="linear"`` is the solution of the first call's texts. There is no
-        validation. Tokens that no call has met before learn from now on.
+        Continues from the previous call of ``fit`` or ``partial_fit``. The first call
+        starts as ``fit`` does, with ``init="linear"`` at the solution of its texts.
+        There is no validation. Tokens that are new in a call are trained from then on.
 
         Parameters
         ----------
@@ -314,8 +314,8 @@ class StaticClassifier(Classifying, FineTuned):
         y : array-like of shape (n_texts,), or (n_texts, n_labels), sparse or not
             The label of each, or an indicator of many labels.
         classes : array-like or set of n_classes labels, default=None
-            All labels that will ever come. Needed in the first call, unless y is an
-            indicator; in later ones it has to be the same.
+            All labels that y will have in any call. Required in the first call, unless
+            y is an indicator; in later calls it must be the same.
         sample_weight : array-like of shape (n_texts,), default=None
             The weight of each text, none negative.
 
@@ -328,7 +328,7 @@ class StaticClassifier(Classifying, FineTuned):
         ------
         TypeError, ValueError
             If an argument or a constructor parameter is not as described, or
-            `class_weight` is "balanced", which a part of the data cannot tell.
+            `class_weight` is "balanced", since class frequencies are not known.
         ImportError
             If torch or skorch is not installed.
         """
@@ -359,6 +359,6 @@ class StaticClassifier(Classifying, FineTuned):
         if classes is None and check_labels(y).ndim == 1:
             raise ValueError(
                 "classes is None, but the first call of partial_fit needs all labels "
-                "that will ever come: partial_fit(X, y, classes=[...])."
+                "that y will have in any call: partial_fit(X, y, classes=[...])."
             )
         return None

@@ -42,23 +42,22 @@ _DTYPES = (np.float32, np.float16, np.int8)
 
 
 class StaticEmbedding(FolderMixin):
-    """A tokenizer and a table of token vectors, which embed texts by their mean.
+    """A tokenizer and a table of token vectors: the embedding of a text is their mean.
 
     The embedding of a text is the mean of its tokens' vectors, each multiplied by the
-    token's weight where there are weights, and scaled to unit length where `normalize`
-    is set. Unknown tokens do not count, unless `convention` is that of
-    sentence-transformers; the embedding of a text without tokens that count is all
-    zeros.
+    token's weight if there are weights, and scaled to unit length if `normalize` is
+    set. Unknown tokens are dropped, unless `convention` is that of
+    sentence-transformers. The embedding of a text without tokens is all zeros.
 
-    An embedding never changes, so ``copy.deepcopy`` and :func:`sklearn.base.clone`
+    An embedding is immutable, so ``copy.deepcopy`` and :func:`sklearn.base.clone`
     return the same object, and threads may share it.
 
     Parameters
     ----------
     vectors : array-like of shape (n_rows, n_dimensions), float32, float16 or int8
-        The table. Other numbers are taken as float32. It is copied unless read-only.
+        The table. Other dtypes are converted to float32. Copied unless read-only.
     tokenizer : tokenizers.Tokenizer
-        Its ids index `vectors`, or `mapping` where there is one. It is copied.
+        Its ids index `vectors`, or `mapping` if there is one. Copied.
     weights : array-like of shape (n_tokens,), default=None
         A factor for each token id.
     mapping : array-like of shape (n_tokens,), int, default=None
@@ -66,14 +65,14 @@ class StaticEmbedding(FolderMixin):
     normalize : bool, default=False
         Whether embeddings are scaled to unit Euclidean length.
     max_length : int or None, default=512
-        The most tokens to take of a text, unknown ones counted. Texts are first cut to
-        this number times the median token length in characters. None takes all.
+        The number of tokens that texts are truncated to, unknown ones included. Before
+        that, texts are cut to this number times the median token length in characters.
+        None does not truncate.
     metadata : mapping, default=None
-        Further entries for ``config.json``, JSON-able: where the table came from.
+        Further JSON-able entries for ``config.json``, such as the table's origin.
     convention : {"model2vec", "sentence-transformers"}, default="model2vec"
-        With "sentence-transformers", unknown tokens count as any others, with the
-        vector that the table has for them, and texts are cut to `max_length` tokens
-        only, not first to a number of characters.
+        With "sentence-transformers", unknown tokens are kept, with their vector in the
+        table, and texts are truncated by tokens only, not by characters before.
 
     Raises
     ------
@@ -81,20 +80,20 @@ class StaticEmbedding(FolderMixin):
         If a parameter is of another type than described.
     ValueError
         If the shapes do not fit each other or the tokenizer, if an index of `mapping`
-        is out of range, a value not finite or above 1e15, or if the tokenizer fails on
+        is out of range, a value is not finite or above 1e15, or the tokenizer fails on
         ordinary text.
 
     See Also
     --------
-    StaticEmbeddingTransformer : The same as a scikit-learn transformer.
-    distill : Makes an embedding out of a sentence transformer.
+    StaticEmbeddingTransformer : An embedding as a scikit-learn transformer.
+    distill : An embedding from a sentence transformer.
 
     Notes
     -----
-    Tokenization, truncation and pooling give the vectors of model2vec's
-    ``StaticModel.encode`` [1]_, whose folder format is also the one written. Folders of
-    sentence-transformers [2]_ with a ``StaticEmbedding`` can be opened, too, and give
-    the vectors of its ``encode``.
+    ``encode`` returns the vectors of model2vec's ``StaticModel.encode`` [1]_, and
+    folders are written in model2vec's format. Folders of sentence-transformers [2]_
+    with a ``StaticEmbedding`` can be opened, too, and give the vectors of its
+    ``encode``.
 
     References
     ----------
@@ -175,8 +174,8 @@ class StaticEmbedding(FolderMixin):
         """Open a folder or a model of the Hugging Face Hub.
 
         The format is model2vec's, or sentence-transformers' with the single module
-        ``StaticEmbedding``, perhaps followed by ``Normalize``. What `convention` is
-        follows from the format.
+        ``StaticEmbedding``, perhaps followed by ``Normalize``. The format determines
+        `convention`.
 
         Parameters
         ----------
@@ -188,18 +187,18 @@ class StaticEmbedding(FolderMixin):
         token : str or bool, default=None
             The Hub's access token; None takes the one that is logged in, if any.
         local_files_only : bool, default=False
-            Whether to look into the download cache only.
+            Whether to use the download cache only.
         cache_dir : str or Path, default=None
-            Where downloads are kept; None is ``huggingface_hub``'s own place.
+            The download cache; None is that of ``huggingface_hub``.
         subfolder : str, default=None
-            Where in the folder or repository the model is.
+            The folder of the model within the folder or repository.
         normalize : bool, default=None
             Overrides the model's own setting.
         max_length : int, None or "auto", default="auto"
-            Overrides the model's own setting, which "auto" takes. Where it has none,
-            that is 512 in model2vec's format, and None in sentence-transformers'.
+            Overrides the model's setting, which "auto" keeps. Without one, that is 512
+            in model2vec's format, and None in that of sentence-transformers.
         dimensions : int, default=None
-            Keep this many leading dimensions, all by default. Meant for tables whose
+            The number of leading dimensions to keep; None keeps all. For tables whose
             dimensions are in order of importance, such as those reduced by PCA.
 
         Returns
@@ -213,7 +212,7 @@ class StaticEmbedding(FolderMixin):
         ConnectionError
             If there is no such folder and the Hub cannot be reached.
         ModelFormatError
-            If the folder holds no model, or one that is damaged or inconsistent.
+            If there is no model in the folder, or it is damaged or inconsistent.
         TypeError, ValueError
             If `max_length` is not as described, or `dimensions` more than the table
             has.
@@ -261,12 +260,12 @@ class StaticEmbedding(FolderMixin):
 
     @property
     def max_length(self) -> int | None:
-        """The most tokens taken of a text."""
+        """The number of tokens that texts are truncated to."""
         return self._bag_tokenizer.max_length
 
     @property
     def convention(self) -> Convention:
-        """Whose way of making tokens out of texts is followed."""
+        """Whose truncation and treatment of unknown tokens is followed."""
         return self._bag_tokenizer.convention
 
     @property
@@ -281,13 +280,13 @@ class StaticEmbedding(FolderMixin):
 
     @property
     def tokens(self) -> list[str]:
-        """The token of each id, ``""`` for ids that the tokenizer has no token for."""
+        """The token of each id; ``""`` for unused ids."""
         name = self._bag_tokenizer.tokenizer.id_to_token
         return [name(i) or "" for i in range(self.n_tokens)]
 
     @property
     def n_tokens(self) -> int:
-        """The number of tokens that the tokenizer knows."""
+        """The number of token ids."""
         return len(self.vectors if self.mapping is None else self.mapping)
 
     @property
@@ -310,13 +309,12 @@ class StaticEmbedding(FolderMixin):
         texts : list, tuple, array, Series or one-column frame of str
             Of length n_texts.
         batch_size : int, default=8192
-            The most texts that a thread takes at a time, fewer where they are long,
-            which bounds the memory needed beyond the result. It does not change the
-            result.
+            The most texts in a batch, fewer if they are long. Bounds the memory beyond
+            that of the result, which it does not change.
         show_progress_bar : bool, default=False
             Whether to show a progress bar.
         handle_missing : {"error", "empty"}, default="error"
-            What to do with None and NaN: refuse them, or take each as an empty text.
+            Whether None and NaN raise an error or count as empty texts.
 
         Returns
         -------
@@ -326,14 +324,14 @@ class StaticEmbedding(FolderMixin):
         Raises
         ------
         TypeError, ValueError
-            If `texts` is not as described; the message names the first offender. If
-            `batch_size` is not positive, or the tokenizer fails on a text.
+            If `texts` is not as described, `batch_size` is not positive, or the
+            tokenizer fails on a text.
 
         Notes
         -----
-        From 200,000 characters on, a second thread helps where the process has two
-        cores. It does not if the environment variable ``OMP_NUM_THREADS`` is 1, as
-        joblib, Dask and Spark set it in processes of which they run one for each core.
+        From 200,000 characters on, a second thread is used if the process has two
+        cores, unless the environment variable ``OMP_NUM_THREADS`` is 1. joblib, Dask
+        and Spark set it to that if they run a process for each core.
         """
         if batch_size < 1:
             raise ValueError(f"batch_size is {batch_size}, but 1 or more was expected.")
@@ -347,21 +345,21 @@ class StaticEmbedding(FolderMixin):
         return out
 
     def nearest(self, texts: Any, n_tokens: int = 10) -> list[Ranking]:
-        """The tokens most like each text.
+        """The tokens most similar to each text.
 
         Parameters
         ----------
         texts : list, tuple, array, Series or one-column frame of str
-            Of length n_texts; words, for instance.
+            Of length n_texts. May be single words.
         n_tokens : int, default=10
             How many at most for each text.
 
         Returns
         -------
         nearest : list of list of (str, float)
-            For each text, tokens and the cosines of their vectors with the embedding,
-            the greatest first. Tokens are as the vocabulary has them: parts of words,
-            such as ``"##set"``, are among them.
+            For each text, tokens and the cosine similarity of their vectors to the
+            embedding, in descending order. Tokens are spelled as in the vocabulary,
+            such as ``"##set"`` for a part of a word.
 
         Examples
         --------
@@ -376,7 +374,7 @@ class StaticEmbedding(FolderMixin):
         return [ranked(tokens.__getitem__, row, n_tokens) for row in likeness]
 
     def tokenize(self, texts: Any) -> TokenBags:
-        """The known token ids of each text, after truncation.
+        """The token ids of each text, truncated, and without unknown ones.
 
         Parameters
         ----------
@@ -392,7 +390,7 @@ class StaticEmbedding(FolderMixin):
         return self._bag_tokenizer(check_texts(texts))
 
     def pieces(self, text: str) -> Pieces:
-        """The tokens of one text as :meth:`tokenize` gives them, and where they stand.
+        """The tokens of one text, as of :meth:`tokenize`, and their positions.
 
         Parameters
         ----------
@@ -402,7 +400,7 @@ class StaticEmbedding(FolderMixin):
         -------
         pieces : Pieces
             With ``tokens``, a list of str, ``ids`` of shape (n_tokens,), int32, and
-            ``spans`` of shape (n_tokens, 2): token ``i`` stands in the text at
+            ``spans`` of shape (n_tokens, 2): token ``i`` is
             ``text[spans[i, 0]:spans[i, 1]]``.
         """
         return self._bag_tokenizer.pieces(text)
@@ -413,9 +411,9 @@ class StaticEmbedding(FolderMixin):
         Parameters
         ----------
         bags : TokenBags
-            As :meth:`tokenize` gives them, n_texts of them.
+            As of :meth:`tokenize`, n_texts of them.
         out : ndarray of shape (n_texts, n_dimensions), float32, default=None
-            Where to write the embeddings; None takes new memory.
+            The array to write to; None allocates one.
 
         Returns
         -------
@@ -429,19 +427,19 @@ class StaticEmbedding(FolderMixin):
         )
 
     def parts(self, bags: TokenBags) -> np.ndarray:
-        """What each token adds to the embedding of its text.
+        """The contribution of each token to the embedding of its text.
 
         Parameters
         ----------
         bags : TokenBags
-            As :meth:`tokenize` gives them, with n_tokens_in_all tokens.
+            As of :meth:`tokenize`, with n_tokens_in_all tokens.
 
         Returns
         -------
         parts : ndarray of shape (n_tokens_in_all, n_dimensions), float32
-            The vector of each, divided as :meth:`pool` divides the sum of them: by the
-            number of tokens and, where embeddings are normalised, by the length of the
-            mean. So the parts of a text add up to its embedding.
+            The vector of each token divided by the number of tokens of its text and, if
+            embeddings are normalised, by the length of the mean. So the parts of a text
+            add up to its embedding.
         """
         weights = None
         if self.mapping is not None:
@@ -450,17 +448,17 @@ class StaticEmbedding(FolderMixin):
 
     @lazy
     def _word_finder(self) -> WordFinder:
-        # The tokenizer knows no words; what they are made of is in its vocabulary.
+        # Which tokens begin a word, and which continue one, is in the vocabulary.
         source = self._bag_tokenizer.source
         return WordFinder(source.rules, source.vocabulary, self._bag_tokenizer.n_tokens)
 
     def words(self, bags: TokenBags) -> Words:
-        """The words that the tokens of texts make up, without punctuation.
+        """The words of texts, without punctuation.
 
         Parameters
         ----------
         bags : TokenBags
-            As :meth:`tokenize` gives them, n_texts of them.
+            As of :meth:`tokenize`, n_texts of them.
 
         Returns
         -------
@@ -473,17 +471,17 @@ class StaticEmbedding(FolderMixin):
         return words
 
     def words_of_tokens(self, bags: TokenBags) -> np.ndarray:
-        """Which of :meth:`words` each token belongs to.
+        """The index of the word, in :meth:`words`, that each token belongs to.
 
         Parameters
         ----------
         bags : TokenBags
-            As :meth:`tokenize` gives them, with n_tokens_in_all tokens.
+            As of :meth:`tokenize`, with n_tokens_in_all tokens.
 
         Returns
         -------
         words : ndarray of shape (n_tokens_in_all,), int64
-            -1 for a token of no word, such as punctuation.
+            -1 for tokens that belong to no word, such as punctuation.
         """
         numbers: np.ndarray = self._word_finder.of_tokens(bags)
         return numbers
@@ -521,8 +519,7 @@ class StaticEmbedding(FolderMixin):
         Returns
         -------
         embedding : StaticEmbedding
-            Which shares the tokenizer, with all that it remembers, and the weights and
-            mapping of this one.
+            It shares the tokenizer with its cache, the weights and the mapping.
         """
         embedding = type(self).__new__(type(self))
         state = {k: v for k, v in self.__dict__.items() if k != "_matrix"}
@@ -541,22 +538,22 @@ class StaticEmbedding(FolderMixin):
         dimensions: int | None = None,
         min_df: int = 1,
     ) -> StaticEmbedding:
-        """A smaller embedding that gives nearly the same similarities.
+        """A smaller embedding with nearly the same similarities.
 
         Parameters
         ----------
         texts : list, tuple, array, Series or one-column frame of str, default=None
-            Texts like those to come, such as those that were trained on. Tokens that
-            do not occur in them share a row with the token most like them. None
-            leaves every token its row.
+            Typical texts, such as the training texts. A token that does not occur in
+            them shares a row with the most similar one that does. None keeps a row for
+            every token.
         dtype : {"float32", "float16", "int8"}, default=None
-            What the table is stored as; None is as it is. An int8 row has a scale of
-            its own, kept among the weights. Embeddings stay float32.
+            The dtype of the table; None keeps it. Each int8 row has a scale, which is
+            part of the weights. Embeddings are float32 in any case.
         dimensions : int, default=None
-            How many dimensions to keep: those of the largest singular values of the
-            embeddings of `texts` or, without texts, of the table. None keeps all.
+            The number of dimensions to keep: those of the largest singular values of
+            the embeddings of `texts` or, without texts, of the table. None keeps all.
         min_df : int, default=1
-            How many of `texts` a token has to occur in to keep a row of its own.
+            The least document frequency in `texts` of a token that keeps its row.
 
         Returns
         -------
@@ -565,12 +562,12 @@ class StaticEmbedding(FolderMixin):
         Raises
         ------
         TypeError, ValueError
-            If a parameter is not as described, no token occurs in `min_df` texts, or
-            float16 cannot hold a value.
+            If a parameter is not as described, no token occurs in `min_df` texts, or a
+            value overflows float16.
 
         See Also
         --------
-        StaticPipeline.compress : The same for a table below a trained head.
+        StaticPipeline.compress : Compress the table of a trained pipeline.
 
         Examples
         --------
@@ -585,7 +582,7 @@ class StaticEmbedding(FolderMixin):
     def _compress(
         self, texts: Any, dtype: str | None, dimensions: int | None, min_df: int
     ) -> tuple[StaticEmbedding, np.ndarray | None]:
-        """What `compress` returns, and the directions that it keeps, as columns."""
+        """The result of `compress`, and the directions that it keeps, as columns."""
         check_compression(self.vectors, texts, dtype, dimensions, min_df)
         typical, frequencies = None, None
         if texts is not None:
@@ -613,7 +610,7 @@ class StaticEmbedding(FolderMixin):
         return smaller, directions
 
     def _token_vectors(self) -> np.ndarray:
-        """What each token adds to a text: (n_tokens, n_dimensions), float32."""
+        """The weighted vector of each token, of shape (n_tokens, n_dimensions)."""
         vectors = self.vectors.astype(np.float32)
         if self.mapping is not None:
             vectors = vectors[self.mapping]
@@ -626,22 +623,21 @@ class StaticEmbedding(FolderMixin):
         return self.tokenize(texts).document_frequencies(self.n_tokens)
 
     def for_training(self, *, rescale: bool = True) -> StaticEmbedding:
-        """The same with a float32 table to start training from.
+        """The embedding with a float32 table to start training from.
 
         Parameters
         ----------
         rescale : bool, default=True
-            Whether to scale the table of an embedding that normalizes to rows of
-            median length 10. That changes no embedding, but an optimizer whose steps
-            are of one size, such as Adam, turns a vector the further the shorter it
-            is, and tables come with rows of length 1 as well as 100.
+            Whether to scale the table to rows of median length 10 if embeddings are
+            normalised. That changes no embedding. But the steps of Adam have the same
+            size for all tables, so they turn short vectors further than long ones, and
+            some tables have rows of length 1, others of 100.
 
         Returns
         -------
         embedding : StaticEmbedding
-            Without weights unless tokens share rows: the rows are multiplied by them.
-            An int8 table without weights, whose scale is arbitrary, is taken to span
-            -1 to 1.
+            Rows are multiplied by the weights, unless tokens share rows. An int8 table
+            without weights, whose scale is arbitrary, is scaled to -1 to 1.
         """
         vectors = self.vectors
         if vectors.dtype == np.int8 and self.weights is None:
@@ -660,7 +656,7 @@ class StaticEmbedding(FolderMixin):
 
     @lazy
     def _matrix(self) -> np.ndarray:
-        """The table that is pooled from: float32, weights included where rows allow."""
+        """The table as float32, times the weights unless tokens share rows."""
         matrix = self.vectors.astype(np.float32, copy=False)
         if self.weights is not None and self.mapping is None:
             matrix = matrix * self.weights[:, None]
@@ -712,14 +708,14 @@ class StaticEmbedding(FolderMixin):
 
 
 def _factor_to_median_length(vectors: np.ndarray, length: float) -> np.float32:
-    """What makes `length` the median of the rows' lengths, rows of zeros aside."""
+    """The factor that makes `length` the median length of rows that are not zero."""
     lengths = np.sqrt(np.einsum("ij,ij->i", vectors, vectors))
     lengths = lengths[lengths > 0]
     return np.float32(length / np.median(lengths) if len(lengths) else 1)
 
 
 def resolve_embedding(model: StaticEmbedding | str | Path) -> StaticEmbedding:
-    """An estimator's `model` as an embedding; opened if it is a name or a folder."""
+    """The embedding of an estimator's `model`, opened if it is a name or a folder."""
     if isinstance(model, StaticEmbedding):
         return model
     if model == DEFAULT_MODEL:

@@ -1,4 +1,4 @@
-"""StaticLinearClassifier and StaticLinearRegressor: solved for, without torch."""
+"""StaticLinearClassifier and StaticLinearRegressor, which need no torch."""
 
 from __future__ import annotations
 
@@ -28,9 +28,8 @@ class StaticLinearClassifier(Classifying, LinearBase):
 
     A text may have one class, or any number of labels. Its features are the mean of its
     tokens' vectors, as of a :class:`StaticEmbedding`, and the TF-IDF weights of its
-    words and of pairs of neighbouring words. How much words count beside the embedding
-    is chosen on held-out texts, on which the probabilities are calibrated as well. It
-    needs no torch.
+    words and of pairs of neighbouring words. The factor of the words is chosen on
+    held-out texts, on which probabilities are calibrated as well. Needs no torch.
 
     Parameters
     ----------
@@ -42,8 +41,8 @@ class StaticLinearClassifier(Classifying, LinearBase):
         The inverse of the strength of regularisation, as of
         :class:`sklearn.linear_model.LogisticRegression`.
     lexical : bool, default=True
-        Whether there are words and word pairs beside the embedding. Without them the
-        pipeline's folder is one that model2vec opens too.
+        Whether words and word pairs are features besides the embedding. Without them,
+        model2vec can open the pipeline's folder, too.
     tol : float, default=1e-3
         The norm of the mean loss's gradient at which the solver stops.
     max_iter : int, default=1000
@@ -65,8 +64,7 @@ class StaticLinearClassifier(Classifying, LinearBase):
         Shuffles the folds. On one machine the same int gives the same model, bit for
         bit. None takes fresh entropy and leaves numpy's global generator alone.
     verbose : bool or int, default=False
-        Whether ``fit`` shows a progress bar: of the factors of words that are tried and
-        the fit of all texts.
+        Whether ``fit`` shows a progress bar.
 
     Attributes
     ----------
@@ -84,21 +82,21 @@ class StaticLinearClassifier(Classifying, LinearBase):
     word_weights_ : WordWeights or None
         The words and pairs with their weights; see :meth:`get_word_weights`.
     n_iter_ : int
-        Iterations of the solver in the end.
+        Iterations of the solver in the final fit.
 
     See Also
     --------
-    StaticClassifier : Goes on from this solution by fine-tuning.
+    StaticClassifier : Fine-tuning that starts from this solution.
     StaticEmbeddingTransformer : Embeddings as features for any other classifier.
 
     Notes
     -----
     The solver is Newton's method with conjugate gradients within a trust region [1]_.
-    Regularisation makes a model lean to frequent classes on texts whose words it knows
-    little of. So calibration takes a share of the classes' prior log-probabilities
-    away, beside dividing scores by a temperature [2]_; both are fitted to the scores of
-    texts that were held out. With `class_weight`, it is the temperature only. Texts
-    that are equal but for case and white space are held out together.
+    Regularisation biases a model towards frequent classes on texts with few known
+    words. So calibration subtracts a share of the classes' prior log-probabilities,
+    besides dividing scores by a temperature [2]_. Both are fitted to the scores of
+    held-out texts. With `class_weight`, there is a temperature only. Texts that are
+    equal but for case and white space are held out together.
 
     References
     ----------
@@ -161,8 +159,8 @@ class StaticLinearClassifier(Classifying, LinearBase):
 class StaticLinearRegressor(Regressing, LinearBase):
     """Ridge regression on embeddings beside TF-IDF-weighted words and word pairs.
 
-    The penalty, and how much words count beside the embedding, are those that predict
-    held-out texts best. It needs no torch.
+    The penalty and the factor of the words are chosen on held-out texts. Needs no
+    torch.
 
     Parameters
     ----------
@@ -173,7 +171,7 @@ class StaticLinearRegressor(Regressing, LinearBase):
         The penalties to choose from, as of :class:`sklearn.linear_model.RidgeCV`, for
         targets that are standardised.
     lexical : bool, default=True
-        Whether there are words and word pairs beside the embedding.
+        Whether words and word pairs are features besides the embedding.
     handle_missing : {"error", "empty"}, default="error"
         What to do with None and NaN among texts: refuse them, or take each as empty.
     random_state : int, RandomState instance or None, default=None
@@ -189,7 +187,7 @@ class StaticLinearRegressor(Regressing, LinearBase):
     coef_ : ndarray of shape (n_outputs, n_dimensions)
         The weights of embeddings.
     intercept_ : ndarray of shape (n_outputs,)
-        The values of a text without tokens.
+        The prediction for a text without tokens.
     embedding_ : StaticEmbedding
         The table.
     head_ : StaticHeadRegressor
@@ -197,11 +195,11 @@ class StaticLinearRegressor(Regressing, LinearBase):
     word_weights_ : WordWeights or None
         The words and pairs with their weights; see :meth:`get_word_weights`.
     n_iter_ : int
-        Iterations of the solver in the end.
+        Always 1.
 
     See Also
     --------
-    StaticRegressor : Goes on from this solution by fine-tuning.
+    StaticRegressor : Fine-tuning that starts from this solution.
 
     Examples
     --------

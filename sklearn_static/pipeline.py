@@ -1,4 +1,4 @@
-"""StaticPipeline: a frozen model, which needs numpy and scikit-learn but no torch."""
+"""StaticPipeline: a frozen model, which needs no torch."""
 
 from __future__ import annotations
 
@@ -36,19 +36,19 @@ __all__ = ["StaticPipeline"]
 
 
 def _head_has(method: str) -> Callable[[Any], bool]:
-    """Whether a pipeline has `method`, which is as its last step says."""
+    """A check whether the last step of a pipeline has `method`."""
     return lambda pipeline: hasattr(pipeline.steps[-1][1], method)
 
 
 class StaticPipeline(TopTokensMixin, VersionedPickleMixin, FolderMixin, Pipeline):
     """A trained table and head as a scikit-learn pipeline without torch.
 
-    What :meth:`StaticClassifier.to_pipeline` returns. The first step, ``embedding``, is
-    a :class:`StaticEmbeddingTransformer` around the table, with word weights where
-    there are any; the second, ``head``, predicts from what it puts out. Both are fitted
-    from the start: ``fit`` does nothing, and ``clone`` keeps what was trained. So the
-    pipeline can be calibrated, sliced, pickled, put into other estimators, and saved as
-    a folder, which model2vec opens too unless there are word weights.
+    Returned by ``to_pipeline`` of the estimators. The first step, ``embedding``, is a
+    :class:`StaticEmbeddingTransformer` of the table and, if there are any, the word
+    weights. The second step, ``head``, predicts from its features. Both need no
+    ``fit``, which does nothing, and ``clone`` keeps what was trained. So the pipeline
+    can be calibrated, sliced, pickled, used in other estimators, and saved as a folder,
+    which model2vec can open, too, if there are no word weights.
 
     Parameters
     ----------
@@ -63,7 +63,7 @@ class StaticPipeline(TopTokensMixin, VersionedPickleMixin, FolderMixin, Pipeline
 
     See Also
     --------
-    StaticClassifier : Trains what a pipeline freezes.
+    StaticClassifier : An estimator that is frozen into such a pipeline.
 
     Examples
     --------
@@ -92,9 +92,8 @@ class StaticPipeline(TopTokensMixin, VersionedPickleMixin, FolderMixin, Pipeline
         """Open a folder or a pipeline of the Hugging Face Hub.
 
         Folders written by :meth:`save_pretrained` and by model2vec's
-        ``StaticModelPipeline`` can be opened. No code in them is run. Those of
-        model2vec before 0.9, which have a ``pipeline.skops``, need the extra
-        ``legacy``.
+        ``StaticModelPipeline`` can be opened. No code in them is run. Folders of
+        model2vec before 0.9, with a ``pipeline.skops``, need the extra ``legacy``.
 
         Parameters
         ----------
@@ -114,7 +113,7 @@ class StaticPipeline(TopTokensMixin, VersionedPickleMixin, FolderMixin, Pipeline
         ConnectionError
             If there is no such folder and the Hub cannot be reached.
         ModelFormatError
-            If the folder holds no pipeline, or one that is damaged or inconsistent.
+            If there is no pipeline in the folder, or it is damaged or inconsistent.
         ImportError
             If the folder has a ``pipeline.skops``, and skops is not installed.
 
@@ -218,11 +217,11 @@ class StaticPipeline(TopTokensMixin, VersionedPickleMixin, FolderMixin, Pipeline
         return self._of_head("decision_function", X, params)
 
     def _of_head(self, method: str, X: Any, params: dict[str, Any]) -> Any:
-        """What `method` of the head gives for texts.
+        """Call `method` of the head on the features of texts.
 
-        scikit-learn collects the tags of all steps in every call, which takes longer
-        than to predict a text. These two steps are always fitted or say so themselves,
-        and take no metadata.
+        Not through scikit-learn's pipeline, which collects the tags of all steps in
+        every call, and so takes longer than predicting a text. These two steps need no
+        routing of metadata.
         """
         parts = self._usual_parts()
         if params or parts is None:
@@ -247,7 +246,7 @@ class StaticPipeline(TopTokensMixin, VersionedPickleMixin, FolderMixin, Pipeline
         dimensions: int | None = None,
         min_df: int = 1,
     ) -> StaticPipeline:
-        """A smaller pipeline that predicts nearly the same.
+        """A smaller pipeline with nearly the same predictions.
 
         Parameters
         ----------
@@ -261,14 +260,13 @@ class StaticPipeline(TopTokensMixin, VersionedPickleMixin, FolderMixin, Pipeline
         Raises
         ------
         TypeError, ValueError
-            If a parameter is not as described, no token occurs in `min_df` texts, or
-            float16 cannot hold a value.
+            If a parameter is not as described, no token occurs in `min_df` texts, or a
+            value overflows float16.
 
         Notes
         -----
-        Measure what it costs on texts with labels. The trained head is adapted to the
-        dimensions that are kept; nothing is trained anew. Weights of words stay as they
-        are.
+        Measure the loss of accuracy on texts with labels. The head is adapted to the
+        dimensions that are kept, without training. Word weights are not changed.
 
         Examples
         --------
@@ -297,35 +295,35 @@ class StaticPipeline(TopTokensMixin, VersionedPickleMixin, FolderMixin, Pipeline
         return clone(self).set_params(steps=steps)
 
     def to_onnx(self, path: str | Path) -> None:
-        """Write an ONNX file that predicts the same from the ids of tokens.
+        """Write an ONNX file with the same predictions from token ids.
 
-        The tokenizer is not in the file: texts become ids before, by
-        :meth:`StaticEmbedding.tokenize` or, in other languages, by a port of the
-        ``tokenizers`` library and the ``tokenizer.json`` of a saved folder. All else
-        is in it: which tokens count, their mean, the weights of words, the head.
+        The tokenizer is not part of the file: call :meth:`StaticEmbedding.tokenize`
+        before or, in other languages, a port of the ``tokenizers`` library with the
+        ``tokenizer.json`` of a saved folder. All else is: truncation, unknown tokens,
+        the mean, the word weights and the head.
 
         Parameters
         ----------
         path : str or Path
-            The file, which is replaced where there is one once the new one is complete.
-            Its folder is made where it is not there.
+            The file. An existing one is replaced when the new one is complete. Missing
+            folders are created.
 
         Raises
         ------
         ImportError
-            If onnx is not installed, which the extra ``onnx`` brings.
+            If onnx, of the extra ``onnx``, is not installed.
         TypeError
             If the steps have been altered, the head has a layer that needs torch, or a
             label is of a type that JSON lacks.
         ValueError
-            If the model takes more than the 2 GB that such a file can hold.
+            If the model is larger than 2 GB, the limit of such a file.
         OSError
-            If `path` is a folder, or writing fails; what was there is as it was.
+            If `path` is a folder, or writing fails. An existing file is not changed.
 
         Notes
         -----
-        Inputs are ``ids`` of shape (n_tokens,), int32, those of all texts one after the
-        other, and ``offsets`` of shape (n_texts + 1,), int64: text ``i`` has
+        Inputs are ``ids`` of shape (n_tokens,), int32, those of all texts concatenated,
+        and ``offsets`` of shape (n_texts + 1,), int64: text ``i`` has
         ``ids[offsets[i]:offsets[i + 1]]``. The output is ``probabilities`` of shape
         (n_texts, n_classes), float32, or ``values`` of shape (n_texts, n_outputs) for a
         regressor. The metadata has, as JSON, the labels under ``classes``; with many

@@ -26,19 +26,18 @@ class StaticRegressor(Regressing, FineTuned):
     Parameters
     ----------
     model : StaticEmbedding, str or Path, default="default"
-        Where training starts: the bundled table, a model folder, a Hub id such as
+        The bundled table, a model folder, a Hub id such as
         ``"minishlab/potion-base-8M"``, or an embedding opened before.
     init : {"linear", "random"}, default="linear"
-        Where training starts: "linear" at half the solution of
-        :class:`StaticLinearRegressor`, beside a head with a random start; "random" at
-        the head alone. Where a subclass replaces how texts are embedded, the start is
-        random.
+        The start of training: "linear" is half the solution of
+        :class:`StaticLinearRegressor` and a random head, "random" a random head only.
+        If a subclass replaces ``_encode``, the start is random.
     alphas : float or array-like of shape (n_alphas,), default=(0.1, 0.3, ..., 30.0)
         The penalties that the solution chooses from; see
         :class:`StaticLinearRegressor`. No effect with ``init="random"``.
     lexical : bool, default=True
         Whether TF-IDF-weighted words and word pairs are part of the linear solution,
-        and stay beside the network. No effect with ``init="random"``, which has none.
+        and their values are added to the network's. No effect with ``init="random"``.
     hidden_layer_sizes : int or array-like of shape (n_hidden_layers,), default=(512,)
         The width of each hidden layer; ``()`` makes the head linear.
     dropout : float, default=0.0
@@ -99,7 +98,7 @@ class StaticRegressor(Regressing, FineTuned):
     head_ : StaticHeadRegressor
         The trained head, on embeddings and, after them, word scores.
     word_weights_ : WordWeights or None
-        The words and pairs beside the network.
+        The words and pairs with their weights; None without.
     net_ : skorch.NeuralNet
         The net after training; its module's ``rows`` are those of the table that were
         trained. No part of a pickle.
@@ -222,8 +221,7 @@ class StaticRegressor(Regressing, FineTuned):
             The group of each text, such as its author. Texts of one group are held out
             together. Equal texts always are.
         X_val, y_val, sample_weight_val : default=None
-            Texts, values and weights for early stopping to watch, instead of a split of
-            X.
+            Texts, values and weights for early stopping, instead of a split of X.
 
         Returns
         -------
@@ -248,11 +246,11 @@ class StaticRegressor(Regressing, FineTuned):
 
     @fit_context
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> StaticRegressor:
-        """Train for one epoch on a part of the data, for streams larger than memory.
+        """Train for one epoch on a batch of the data, for streams larger than memory.
 
-        Goes on from the call before, or from ``fit``, or from the start, which with
-        ``init="linear"`` is the solution of the first call's texts. There is no
-        validation. Targets are standardised as the first call's were.
+        Continues from the previous call of ``fit`` or ``partial_fit``. The first call
+        starts as ``fit`` does, with ``init="linear"`` at the solution of its texts.
+        There is no validation. Targets are standardised as those of the first call.
 
         Parameters
         ----------

@@ -151,13 +151,13 @@ class StaticClassifier(Classifying, FineTuned):
 
     Notes
     -----
-    With ``init="linear"``, the word scores of training texts come from folds that held
-    them out, or the network would learn to trust what is only known by heart. Networks
-    that start from the solutions of these folds are trained in step with that of all
-    texts: their loss on the texts that they hold out is what early stopping watches. In
-    the end the network and the solution, on the trained table, are averaged, and the
-    average is calibrated on the held-out texts: a temperature, and a share of the
-    classes' prior log-probabilities that is taken away.
+    With ``init="linear"``, the word scores of a training text are those of a fold that
+    held it out, since the network would trust overfitted scores too much. Networks that
+    start from the solutions of these folds are trained in step with that of all texts:
+    early stopping watches their loss on the texts that they hold out. Finally the
+    scores of the network and of the solution, on the trained table, are averaged, and
+    calibrated on the held-out texts by a temperature, and by subtracting a share of the
+    classes' prior log-probabilities.
 
     Only the rows of tokens that occur in the training texts are trained, which gives
     the same as training all rows, since Adam has no weight decay.

@@ -326,11 +326,10 @@ class StaticPipeline(TopTokensMixin, VersionedPickleMixin, FolderMixin, Pipeline
         and ``offsets`` of shape (n_texts + 1,), int64: text ``i`` has
         ``ids[offsets[i]:offsets[i + 1]]``. The output is ``probabilities`` of shape
         (n_texts, n_classes), float32, or ``values`` of shape (n_texts, n_outputs) for a
-        regressor. The metadata has, as JSON, the labels under ``classes``; with many
-        labels the probability from which one is predicted under ``threshold``, or a
-        list of those of each; and under ``max_characters``, if there is a `max_length`,
-        what texts are cut to before they are tokenized. The operators are those of
-        opset 17.
+        regressor. The metadata are JSON: ``classes`` are the labels; ``threshold`` is
+        the probability from which a label is predicted, with many labels, or a list
+        with that of each; and ``max_characters``, if there is a `max_length`, is what
+        texts are cut to before they are tokenized. The operators are those of opset 17.
 
         Examples
         --------

@@ -233,6 +233,7 @@ def features_of(
         return embedding.encode(
             texts, batch_size=batch_size, show_progress_bar=show_progress_bar
         )
+    # One array for both, written in place: stacking would copy all embeddings.
     out = _unwritten(embedding, word_weights, len(texts))
 
     def write(part: slice) -> None:

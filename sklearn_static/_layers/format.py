@@ -95,6 +95,9 @@ def as_mlp(head: Head) -> list[Linear] | None:
     one = np.zeros(len(carried), np.float32)
     one[-1] = 1
     nothing = np.zeros_like(one)
+    # The first layer copies x, -x and a one into additional units. Rectifiers keep the
+    # positive part of each, later layers pass them on, and the last one takes the
+    # difference, which is x again, without rounding.
     wide = [Linear(np.vstack([first.weight, carried]), np.append(first.bias, one))]
     for layer in hidden:
         weight = block_diag(layer.weight, np.eye(len(one), dtype=np.float32))
@@ -205,6 +208,7 @@ def build_labels(classes: Any, dtype: Any) -> np.ndarray:
         )
     if dtype is None:
         labels = np.asarray(classes)
+        # numpy would turn a list of str and int into str.
         return labels if labels.tolist() == classes else np.asarray(classes, object)
     try:
         labels = _labels_of_dtype(classes, dtype)

@@ -172,7 +172,7 @@ class Linear(NumpyLayer):
 
     def __call__(self, X: np.ndarray) -> np.ndarray:
         out = _product(X, self.weight.T)
-        out += self.bias
+        out += self.bias  # in place: one array of scores instead of two
         return out
 
     def __repr__(self) -> str:
@@ -184,6 +184,7 @@ class Linear(NumpyLayer):
         n_outputs = self.bias.size
         check_shape("bias", self.bias, (max(n_outputs, 1),))
         check_shape("weight", self.weight, (n_outputs, rows.width))
+        # In float64, so that the bound itself cannot overflow.
         sums = np.abs(self.weight).sum(axis=1, dtype=np.float64)
         return Rows(n_outputs, float((sums * rows.bound + np.abs(self.bias)).max()))
 
@@ -214,6 +215,8 @@ def _product(X: np.ndarray, weight: np.ndarray) -> np.ndarray:
     gains little for few outputs, and keeps spinning afterwards, which slows down the
     code that runs next.
     """
+    # Wide layers have blocks of few rows, where the whole product in several threads is
+    # faster; and a product of fewer rows than a block is in one thread anyway.
     n_rows = _IN_ONE_THREAD // max(weight.size, 1)
     if not _FEWEST_ROWS <= n_rows < len(X):
         out: np.ndarray = X @ weight
@@ -320,6 +323,7 @@ class LayerNorm(NumpyLayer):
 
     def __call__(self, X: np.ndarray) -> np.ndarray:
         """Each row with zero mean and unit variance, times weight, plus bias."""
+        # In two passes, since the mean square less the squared mean would cancel.
         centred = X - X.mean(axis=1, keepdims=True)
         variance = np.square(centred).mean(axis=1, keepdims=True)
         out: np.ndarray = centred / np.sqrt(variance + np.float32(self.eps))
@@ -469,7 +473,8 @@ class Sum(NumpyLayer):
         first, *others = self._heads
         total = first(X)
         for head in others:
-            # Not in place: the output of a branch may be a view of `X`.
+            # In the order of the ONNX graph, so that both round alike. Not in place:
+            # the output of a branch may be a view of `X`.
             total = total + head(X)
         return total
 
@@ -636,6 +641,8 @@ class Head:
             If a layer does not fit the one before it, or its outputs may overflow
             float32.
         """
+        # Checking every layer in turn proves that no input of these bounds overflows:
+        # a file from a stranger cannot make predictions infinite or NaN.
         for i, layer in enumerate(self.layers):
             try:
                 rows = _known(layer).bounded(rows)
@@ -696,6 +703,7 @@ class Head:
 
     def mlp_layers(self) -> list[Linear] | None:
         """The affine layers of a multi-layer perceptron; None for any other head."""
+        # Affine layers and rectifiers by turns are all that model2vec's format stores.
         linear = list(self.layers[::2])
         if not all(isinstance(layer, Linear) for layer in linear):
             return None

@@ -13,6 +13,7 @@ from .words import Words
 
 __all__ = ["Learned", "Vocabulary", "fit_vocabulary", "pair_codes"]
 
+# Most pairs occur in a single text, and a model would only recognise that text by them.
 _MIN_PAIR_DF = 2
 # More than any tokenizer has. It limits the array that is indexed by token id; greater
 # ids would be looked up in the hash table, as words of several tokens are.
@@ -53,6 +54,7 @@ class Vocabulary:
         if len(words.offsets) == 2 and len(words.hashes) <= _FEW:
             found = self._find_one(words.hashes.tolist())
             return TokenBags(np.array(found, np.int32), np.array([0, len(found)]))
+        # Row by row, so that each word is followed by its pair with the word before.
         bags = TokenBags(self.numbers(words).ravel(), 2 * words.offsets)
         return bags.where(bags.ids >= 0)
 
@@ -81,6 +83,7 @@ class Vocabulary:
     def _word_numbers(self, hashes: np.ndarray) -> np.ndarray:
         """The number of each word, -1 for those that are not known."""
         of_ids = self._of_ids
+        # Most words are one token: an array indexed by id needs no hash and no search.
         # The last entry, -1, is for all greater hashes, those of several tokens.
         numbers = of_ids[np.minimum(hashes, np.uint64(len(of_ids) - 1))]
         others = np.flatnonzero(hashes >= np.uint64(len(of_ids) - 1))
@@ -157,6 +160,7 @@ def fit_vocabulary(words: Words, max_features: int) -> Learned:
         The most words and pairs. The rarest are left out, pairs before words.
     """
     hashes, offsets = words
+    # One sort of all occurrences, instead of a dict with an entry for each word.
     known, numbers = np.unique(hashes, return_inverse=True)
     df = TokenBags(numbers, offsets).document_frequencies(len(known))
     kept = _most_frequent(df, max_features)

@@ -83,6 +83,8 @@ class WordWeights:
         scores : ndarray of shape (n_texts, n_outputs), float32
             All zeros for a text without known words.
         """
+        # The same kernel as for embeddings. The squared IDFs are a column of the table,
+        # so the norm is summed in the same pass.
         sums = summed(self.vocabulary.find(words), self._table)
         lengths = np.sqrt(sums[:, -1:])
         lengths[lengths == 0] = 1
@@ -102,6 +104,7 @@ class WordWeights:
         parts : ndarray of shape (n_words, n_outputs), float32
             Their sum over the words of a text is what :meth:`__call__` returns.
         """
+        # Unknown words have the number -1, which is the last row: zeros.
         numbers = self.vocabulary.numbers(words)
         nothing = np.zeros((1, self.n_outputs + 1), np.float32)
         table = np.vstack([self._table, nothing])

@@ -88,6 +88,7 @@ class WordFinder:
         begins = self._beginnings(bags)
         starts = np.flatnonzero(begins)
         first = ids[starts]
+        # A word of one token is its id, not a hash: exact, and the index of an array.
         hashes, is_word = first.astype(np.uint64), self._is_word[first]
         later = np.flatnonzero(~begins)
         if len(later):

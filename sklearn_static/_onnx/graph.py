@@ -222,6 +222,8 @@ def summed(
     # A row of zeros, since not all runtimes can sum over no rows.
     nothing = np.zeros((1, n_columns), np.float32)
 
+    # The rows are looked up within the loop: those of all tokens at once would take
+    # n_dimensions floats for each token of all texts.
     def sum_of_one(body: Graph, number: str) -> str:
         ends = [number, body("Add", number, whole(1))]
         bounds = [
@@ -247,6 +249,8 @@ def _ends(graph: Graph, bags: Bags) -> str:
 def _texts_and_places(graph: Graph, n_ids: str) -> list[str]:
     """The text of each id, and its place there, for texts of `n_ids` each."""
     # A zero, since not all runtimes have a maximum over no lengths.
+    # A mask of (n_texts, longest), whose true places in order are all texts' ids: it
+    # takes a byte per place, where padding ids would take eight.
     longest = graph("ReduceMax", graph("Concat", n_ids, some(0), axis=0), keepdims=0)
     columns = graph("Range", whole(0), longest, whole(1))
     is_there = graph("Less", columns, graph("Unsqueeze", n_ids, some(1)))

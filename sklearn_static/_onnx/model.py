@@ -94,6 +94,7 @@ def _embedded(graph: Graph, tokens: Bags, embedding: StaticEmbedding) -> str:
     means = graph("Div", sums, graph("Unsqueeze", divisors, some(1)))
     if not embedding.normalize:
         return means
+    # A tiny number is added instead of a case for zeros, as in pooling.
     norms = graph("ReduceL2", means, axes=[1], keepdims=1)
     return graph("Div", means, graph("Add", norms, _TINY))
 

@@ -43,6 +43,8 @@ def scores_of_words(
 def _words(graph: Graph, tokens: Bags, finder: WordFinder) -> Bags:
     """The hashes of the words of tokens."""
     ids, offsets = tokens
+    # A token begins a word at the start of a text, by its spelling, or after a token
+    # without letters: as WordFinder has it.
     begins = graph("Equal", places(graph, tokens), whole(0))
     begins = graph("Or", begins, graph("Gather", finder._begins, ids))
     before = _shifted(graph, ids)
@@ -76,6 +78,8 @@ def _hashes(graph: Graph, ids: str, begins: str, finder: WordFinder) -> str:
     place = graph("Min", graph("Sub", numbers, starts), whole(len(_POWERS) - 1))
     powers = graph("Gather", _POWERS.view(np.int64), place)
     parts = graph("Mul", graph("Gather", finder._hashes.view(np.int64), ids), powers)
+    # The sum over a word is a difference of two running sums. These overflow int64, but
+    # modulo 2 to the 64 the difference is still exact.
     sums = graph("Concat", some(0), graph("CumSum", parts, whole(0)), axis=0)
     before = graph("Slice", sums, some(0), some(-1))
     totals = graph("Sub", graph("Gather", sums, stops), before)
@@ -99,6 +103,8 @@ class _Index:
     def __init__(self, vocabulary: Vocabulary) -> None:
         self._n_words = len(vocabulary.words)
         self._words = _Buckets(vocabulary.words.view(np.int64))
+        # Codes of pairs are made of the positions that the graph finds for words, not
+        # of their numbers in the vocabulary, which saves a look-up for each word.
         place = np.empty(self._n_words, np.int64)
         place[self._words.order] = np.arange(self._n_words)
         codes = pair_codes(place[vocabulary.pairs], self._n_words)
@@ -146,6 +152,7 @@ class _Buckets:
         self._starts = (np.cumsum(sizes) - sizes).astype(np.int32)
         self._largest = max(int(sizes.max()), 1)
         self.order = np.argsort(buckets, kind="stable")
+        # Sentinels, since the last buckets are read beyond their ends.
         end = np.full(self._largest, _NO_KEY, np.int64)
         self._keys = np.concatenate([keys[self.order], end])
 

@@ -149,6 +149,8 @@ class ChunkPieces:
         bert = self._bert
         if self._is_plain.fullmatch(chunk):
             return _WORD_OR_MARK.findall(chunk.lower() if bert.lowercase else chunk)
+        # The library's own normalizer and pre-tokenizer, so that every script is right;
+        # only the search for pieces is done here.
         try:
             text = bert.normalize(chunk)
         except (UnicodeError, TypeError):

@@ -28,8 +28,8 @@ from ._onnx import write_onnx
 from ._utils.arrays import bound
 from ._utils.pickling import VersionedPickleMixin
 from .embedding import StaticEmbedding
-from .explanation import TopTokensMixin
 from .head import FrozenHead, head_of, of_texts
+from .top_tokens import TopTokensMixin
 from .transformer import StaticEmbeddingTransformer
 
 __all__ = ["StaticPipeline"]

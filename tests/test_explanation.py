@@ -26,12 +26,8 @@ from sklearn_static import (
 )
 from sklearn_static._tokens.bags import TokenBags
 from sklearn_static._tokens.tokenizer import BagTokenizer
-from sklearn_static.explanation import (
-    Explanation,
-    Explanations,
-    attributed,
-    word_weights_of,
-)
+from sklearn_static.explanation import Explanation, Explanations, attributed
+from sklearn_static.top_tokens import word_weights_of
 from sklearn_static.transformer import features_of, parts_of
 
 EMBEDDING = toy_embedding()

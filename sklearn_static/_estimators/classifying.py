@@ -12,8 +12,8 @@ from .._layers.layers import Head
 from .._linear import Solution, solve
 from .._utils.compat import Interval, StrOptions
 from .._utils.validation import check_threshold
-from ..explanation import TopTokensMixin
 from ..head import StaticHeadClassifier
+from ..top_tokens import TopTokensMixin
 from .base import StaticModelBase
 from .checks import check_labels
 from .label_names import label_names_of

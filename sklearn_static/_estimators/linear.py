@@ -28,7 +28,7 @@ from .._linear import (
 from .._utils.compat import fit_context
 from .._utils.progress import counter
 from ..embedding import StaticEmbedding, resolve_embedding
-from ..explanation import word_weights_of
+from ..top_tokens import word_weights_of
 from .base import StaticModelBase, own_random_state
 from .split import groups_of
 from .targets import ClassTargets, Examples, LabelTargets, RealTargets, Targets

@@ -14,6 +14,7 @@ from tokenizers import Tokenizer
 
 from ._io import hub
 from ._io.compression import check_compression, compressed
+from ._io.folder import ModelFolder, read_folder
 from ._io.mixin import FolderMixin
 from ._io.table import DEFAULT_MAX_LENGTH, StoredTable, further_entries, read_table
 from ._lexical.words import WordFinder, Words
@@ -230,12 +231,24 @@ class StaticEmbedding(FolderMixin):
                 cache_dir=cache_dir,
                 subfolder=subfolder,
             )
+        return read_folder(
+            folder, lambda f: cls._of_folder(f, normalize, max_length, dimensions)
+        )
+
+    @classmethod
+    def _of_folder(
+        cls,
+        folder: ModelFolder,
+        normalize: bool | None = None,
+        max_length: int | Literal["auto"] | None = "auto",
+        dimensions: int | None = None,
+    ) -> StaticEmbedding:
         table = read_table(folder).overridden(normalize, max_length, dimensions)
         embedding = cls.__new__(cls)
         try:
             embedding._init(table, copy=False)
         except (ValueError, TypeError) as error:
-            raise ModelFormatError(f"{folder} is inconsistent: {error}") from error
+            raise ModelFormatError(f"{folder.path} is inconsistent: {error}") from error
         return embedding
 
     @property

@@ -15,6 +15,7 @@ from sklearn.utils.metaestimators import available_if
 from ._io import files as persistence
 from ._io import hub
 from ._io.card import pipeline_card
+from ._io.folder import ModelFolder, read_folder
 from ._io.mixin import FolderMixin
 from ._io.pipeline import (
     HEAD_FILE,
@@ -130,15 +131,19 @@ class StaticPipeline(TopTokensMixin, VersionedPickleMixin, FolderMixin, Pipeline
             cache_dir=cache_dir,
             subfolder=subfolder,
         )
-        embedding = StaticEmbedding.from_pretrained(folder)
-        has_config = persistence.has_file(folder, "config.json")
+        return read_folder(folder, cls._of_folder)
+
+    @classmethod
+    def _of_folder(cls, folder: ModelFolder) -> StaticPipeline:
+        embedding = StaticEmbedding._of_folder(folder)
+        has_config = folder.config is not None
         config = persistence.read_config(folder) if has_config else {}
         word_weights, parts = read_head(folder, config, _rows_of(embedding))
         head = head_of(parts)
         if word_weights is not None and hasattr(head, "classes_"):
             word_weights = word_weights.named(head.classes_)
         own = persistence.own_entries(config)
-        settings = read_settings(folder / "config.json", own, TRANSFORMER_SETTINGS)
+        settings = read_settings(folder.path / "config.json", own, TRANSFORMER_SETTINGS)
         transformer = StaticEmbeddingTransformer(
             embedding, word_weights=word_weights, **settings
         )

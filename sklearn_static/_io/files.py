@@ -7,6 +7,9 @@ format lacks is in ``config.json`` under the key ``sklearn_static``, with a form
 version. Increase :data:`FORMAT_VERSION` when an older reader would misread a
 folder, and keep reading the versions before.
 
+What is read is held against the digests in ``config.json``, where it has any
+(:mod:`sklearn_static._io.seal`): a file with another digest is not opened.
+
 This module deals in bytes, arrays and dicts; :mod:`sklearn_static._io.table` and
 :mod:`sklearn_static._io.pipeline` know what they mean.
 """
@@ -14,7 +17,9 @@ This module deals in bytes, arrays and dicts; :mod:`sklearn_static._io.table` an
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
+from hashlib import sha256
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -27,7 +32,9 @@ from .._tokens.parsing import TokenizerSource, parsed
 from .._utils.errors import reraise_as
 from .._version import __version__
 from ..exceptions import ModelFormatError
-from .atomic import replace_files, standing_file
+from .atomic import replace_files
+from .folder import ModelFolder
+from .seal import KEY, json_bytes, sealed
 
 __all__ = [
     "FILES",
@@ -37,7 +44,6 @@ __all__ = [
     "NESTED",
     "NORMALIZE_CONFIG",
     "SETTINGS",
-    "has_file",
     "json_bytes",
     "missing_files",
     "own_entries",
@@ -70,7 +76,6 @@ _OPTIONAL = (NORMALIZE_CONFIG, "head.safetensors", LEGACY_HEAD, "README.md")
 FILES = (*dict.fromkeys(chain(*_REQUIRED)), *_OPTIONAL)
 """Every file that may be read."""
 
-_KEY = "sklearn_static"
 _MAX_DEPTH = 100
 _OURS = {
     *("model.safetensors", "tokenizer.json", "config.json", "head.safetensors"),
@@ -78,7 +83,7 @@ _OURS = {
 }
 
 
-def read_config(folder: Path) -> dict[str, Any]:
+def read_config(folder: ModelFolder) -> dict[str, Any]:
     """The contents of ``config.json``, with its format version checked.
 
     Raises
@@ -86,12 +91,13 @@ def read_config(folder: Path) -> dict[str, Any]:
     ModelFormatError
         If the file is absent, no JSON object, or of a newer format version.
     """
-    path, config = folder / "config.json", read_json(folder, "config.json", dict)
-    own = config.get(_KEY, {})
+    path = folder.path / "config.json"
+    config = read_json(folder, "config.json", dict)
+    own = config.get(KEY, {})
     version = own.get("format_version", 1) if isinstance(own, dict) else None
     if type(version) is not int or version < 1:
         raise ModelFormatError(
-            f"{path} has {own!r} under {_KEY!r}, but an object with an integer "
+            f"{path} has {own!r} under {KEY!r}, but an object with an integer "
             "'format_version' from 1 was expected."
         )
     if version > FORMAT_VERSION:
@@ -103,7 +109,7 @@ def read_config(folder: Path) -> dict[str, Any]:
     return config
 
 
-def read_json(folder: Path, name: str, kind: type[dict] | type[list]) -> Any:
+def read_json(folder: ModelFolder, name: str, kind: type[dict] | type[list]) -> Any:
     """The contents of a JSON file, which are an object or an array.
 
     Raises
@@ -111,9 +117,9 @@ def read_json(folder: Path, name: str, kind: type[dict] | type[list]) -> Any:
     ModelFormatError
         If the file is absent, not of that kind, or nested too deeply.
     """
-    path = _existing(folder, name)
+    path, content = folder.path / name, folder.read(name)
     try:
-        value = json.loads(path.read_bytes())
+        value = json.loads(content)
     except (ValueError, RecursionError) as error:
         raise ModelFormatError(f"{path} is not valid JSON: {error}.") from error
     if _is_deeper_than(_MAX_DEPTH, value):
@@ -127,11 +133,6 @@ def read_json(folder: Path, name: str, kind: type[dict] | type[list]) -> Any:
             "expected."
         )
     return value
-
-
-def has_file(folder: Path, name: str) -> bool:
-    """Whether a model folder has a file of that name."""
-    return standing_file(folder, name).is_file()
 
 
 def missing_files(folder: Path) -> list[str]:
@@ -160,15 +161,15 @@ def _is_deeper_than(n_levels: int, value: Any) -> bool:
 def with_versions(config: Mapping[str, Any], **own: Any) -> dict[str, Any]:
     """`config` with the format and package version and the entries `own` added."""
     versions = {"format_version": FORMAT_VERSION, "version": __version__}
-    return {**config, _KEY: {**versions, **own_entries(config), **own}}
+    return {**config, KEY: {**versions, **own_entries(config), **own}}
 
 
 def own_entries(config: Mapping[str, Any]) -> dict[str, Any]:
     """Our own entries in a `config` that was read."""
-    return dict(config.get(_KEY, {}))
+    return dict(config.get(KEY, {}))
 
 
-def read_tensors(folder: Path, name: str) -> dict[str, np.ndarray]:
+def read_tensors(folder: ModelFolder, name: str) -> dict[str, np.ndarray]:
     """All tensors of one safetensors file, by name; they cannot be made writeable.
 
     Raises
@@ -176,13 +177,16 @@ def read_tensors(folder: Path, name: str) -> dict[str, np.ndarray]:
     ModelFormatError
         If the file is absent or not valid, or holds a dtype that numpy lacks.
     """
-    path = _existing(folder, name)
-    message = f"{path} is not a safetensors file of numpy dtypes"
-    with reraise_as(ModelFormatError, message), safe_open(path, "numpy") as file:
-        # These are copies: a file that stayed mapped would end the process when
-        # another program cuts it short.
-        keys = file.keys()
-        return {key: _read_only(file.get_tensor(key)) for key in keys}
+    message = f"{folder.path / name} is not a safetensors file of numpy dtypes"
+    with folder.open(name) as file, reraise_as(ModelFormatError, message):
+        with safe_open(file.name, "numpy") as tensors:
+            # These are copies: a file that stayed mapped would end the process when
+            # another program cuts it short.
+            keys = tensors.keys()
+            read = {key: _read_only(tensors.get_tensor(key)) for key in keys}
+        if not os.path.samestat(os.fstat(file.fileno()), Path(file.name).stat()):
+            raise ValueError("it has been replaced while it was read")
+        return read
 
 
 def _read_only(tensor: np.ndarray) -> np.ndarray:
@@ -191,29 +195,18 @@ def _read_only(tensor: np.ndarray) -> np.ndarray:
     return np.asarray(tensor.data.toreadonly())
 
 
-def read_tokenizer(folder: Path) -> TokenizerSource:
-    """The tokenizer in ``tokenizer.json``.
+def read_tokenizer(folder: ModelFolder, name: str) -> TokenizerSource:
+    """The tokenizer in the file `name`, a ``tokenizer.json``.
 
     Raises
     ------
     ModelFormatError
         If the file is absent or not valid.
     """
-    path = _existing(folder, "tokenizer.json")
-    content = path.read_bytes()
-    message = f"{path} is no tokenizer of the tokenizers library"
+    content = folder.read(name)
+    message = f"{folder.path / name} is no tokenizer of the tokenizers library"
     with reraise_as(ModelFormatError, message):
         return parsed(content.decode())
-
-
-def _existing(folder: Path, name: str) -> Path:
-    path = standing_file(folder, name)
-    if not path.is_file():
-        found = sorted(entry.name for entry in folder.iterdir())[:10]
-        raise ModelFormatError(
-            f"{folder} is not a model folder: it has no file {name}, only {found}."
-        )
-    return path
 
 
 def tensor_bytes(tensors: Mapping[str, np.ndarray]) -> bytes:
@@ -222,11 +215,8 @@ def tensor_bytes(tensors: Mapping[str, np.ndarray]) -> bytes:
     return bytes(dump_tensors(contiguous))
 
 
-def json_bytes(value: Any) -> bytes:
-    """The contents of a JSON file."""
-    return (json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode()
-
-
 def write_folder(folder: str | Path, files: Mapping[str, bytes]) -> None:
     """Write a model folder in full or not at all; see :func:`replace_files`."""
-    replace_files(folder, files, _OURS)
+    digests = {name: sha256(content).hexdigest() for name, content in files.items()}
+    config = sealed(json.loads(files["config.json"]), digests)
+    replace_files(folder, {**files, "config.json": config}, _OURS)

@@ -107,7 +107,7 @@ def _pass_on(caught: list[warnings.WarningMessage], path: Path) -> None:
             f"{sklearn.__version__} is installed. Only weights and labels were taken "
             "from it, which mean the same in both. To have no such warning, save the "
             "pipeline to a new folder: that depends on no version.",
-            stacklevel=7,
+            stacklevel=9,
         )
 
 

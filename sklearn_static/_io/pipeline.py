@@ -25,6 +25,7 @@ from .._utils.validation import check_threshold
 from ..exceptions import ModelFormatError
 from . import files as persistence
 from .files import LEGACY_HEAD
+from .folder import ModelFolder
 from .legacy_head import read_legacy_head
 
 __all__ = [
@@ -146,13 +147,13 @@ def _beside(rows: Rows, word_weights: WordWeights | None) -> Rows:
 
 
 def read_head(
-    folder: Path, config: dict[str, Any], embeddings: Rows
+    folder: ModelFolder, config: dict[str, Any], embeddings: Rows
 ) -> tuple[WordWeights | None, HeadParts]:
     """What :func:`stored_head` was given, or a head that model2vec wrote.
 
     Parameters
     ----------
-    folder : Path
+    folder : ModelFolder
     config : dict
         The contents of its ``config.json``.
     embeddings : Rows
@@ -178,7 +179,7 @@ def read_head(
         n_outputs = head.bounded(_beside(embeddings, word_weights)).width
     except ValueError as error:
         raise ModelFormatError(
-            f"{source} does not fit {folder / 'config.json'}: {error}"
+            f"{source} does not fit {folder.path / 'config.json'}: {error}"
         ) from error
     if activation == "identity":
         return word_weights, HeadParts(head, None, {})
@@ -212,18 +213,19 @@ def _read_word_weights(
 
 
 def _head_parts(
-    folder: Path, config: dict[str, Any]
+    folder: ModelFolder, config: dict[str, Any]
 ) -> tuple[Path, Path, dict[str, Any], dict[str, np.ndarray]]:
     """Where ``head_config`` stands and where the tensors, and both of these."""
     head_config = config.get("head_config")
     if isinstance(head_config, dict):
         tensors = persistence.read_tensors(folder, HEAD_FILE)
-        return folder / "config.json", folder / HEAD_FILE, head_config, tensors
-    legacy = folder / LEGACY_HEAD
-    if not legacy.is_file():
+        path = folder.path / "config.json"
+        return path, folder.path / HEAD_FILE, head_config, tensors
+    legacy = folder.path / LEGACY_HEAD
+    if not folder.has(LEGACY_HEAD):
         raise ModelFormatError(
-            f"{folder / 'config.json'} has no 'head_config': {folder} holds a table "
-            "without a head, which StaticEmbedding.from_pretrained opens."
+            f"{folder.path / 'config.json'} has no 'head_config': {folder.path} holds "
+            "a table without a head, which StaticEmbedding.from_pretrained opens."
         )
     return legacy, legacy, *read_legacy_head(legacy)
 

@@ -17,6 +17,7 @@ from .._utils.arrays import leading
 from ..exceptions import ModelFormatError
 from . import files as persistence
 from .files import MODULES, NESTED, NORMALIZE_CONFIG, SETTINGS
+from .folder import ModelFolder
 
 __all__ = [
     "MODULE_TENSOR",
@@ -34,17 +35,18 @@ class Modules(NamedTuple):
 
     Attributes
     ----------
-    table : Path
-        The folder of the table and the tokenizer.
+    table : str
+        Where in the folder the table and the tokenizer are: ``""`` or a path with
+        a slash at its end.
     normalize : bool
         Whether embeddings are scaled to unit length.
     """
 
-    table: Path
+    table: str
     normalize: bool
 
 
-def read_modules(folder: Path) -> Modules | None:
+def read_modules(folder: ModelFolder) -> Modules | None:
     """The contents of ``modules.json``; None where there is no such file.
 
     Raises
@@ -52,26 +54,26 @@ def read_modules(folder: Path) -> Modules | None:
     ModelFormatError
         If it lists anything but a StaticEmbedding, perhaps with Normalize after it.
     """
-    if not persistence.has_file(folder, MODULES):
+    if not folder.has(MODULES):
         return None
     modules = [_kind_and_path(m) for m in persistence.read_json(folder, MODULES, list)]
     kinds = [kind for kind, _ in modules]
     if kinds not in (["StaticEmbedding"], ["StaticEmbedding", "Normalize"]):
         raise ModelFormatError(
-            f"{folder / MODULES} lists the modules {kinds}, but StaticEmbedding was "
-            "expected, alone or followed by Normalize. A static table can be made out "
-            "of a transformer with sklearn_static.distill."
+            f"{folder.path / MODULES} lists the modules {kinds}, but StaticEmbedding "
+            "was expected, alone or followed by Normalize. A static table can be made "
+            "out of a transformer with sklearn_static.distill."
         )
     path = modules[0][1]
     if path not in ("", ".", NESTED):
         raise ModelFormatError(
-            f"{folder / MODULES} has StaticEmbedding in {path!r}, but in '', '.' or "
-            f"{NESTED!r} was expected."
+            f"{folder.path / MODULES} has StaticEmbedding in {path!r}, but in '', '.' "
+            f"or {NESTED!r} was expected."
         )
     normalize = "Normalize" in kinds
     if normalize:
         _check_normalizes_embeddings(folder)
-    return Modules(folder / path, normalize)
+    return Modules(f"{NESTED}/" if path == NESTED else "", normalize)
 
 
 def _kind_and_path(module: Any) -> tuple[str, Any]:
@@ -84,20 +86,20 @@ def _kind_and_path(module: Any) -> tuple[str, Any]:
     return (name if is_theirs else kind), module.get("path")
 
 
-def _check_normalizes_embeddings(folder: Path) -> None:
-    if not persistence.has_file(folder, NORMALIZE_CONFIG):
+def _check_normalizes_embeddings(folder: ModelFolder) -> None:
+    if not folder.has(NORMALIZE_CONFIG):
         return
     config = persistence.read_json(folder, NORMALIZE_CONFIG, dict)
     features = {k: v for k, v in config.items() if v != "sentence_embedding"}
     if features:
         raise ModelFormatError(
-            f"{folder / NORMALIZE_CONFIG} has {features}, but normalization of the "
-            "'sentence_embedding' was expected."
+            f"{folder.path / NORMALIZE_CONFIG} has {features}, but normalization of "
+            "the 'sentence_embedding' was expected."
         )
 
 
 def module_vectors(
-    folder: Path, modules: Modules, tensors: dict[str, np.ndarray]
+    folder: ModelFolder, modules: Modules, tensors: dict[str, np.ndarray]
 ) -> np.ndarray:
     """The vectors in `tensors`, of as many dimensions as the folder's settings say.
 
@@ -107,9 +109,10 @@ def module_vectors(
         If the settings ask for what is not done here.
     """
     vectors = tensors[MODULE_TENSOR]
-    if not persistence.has_file(folder, SETTINGS):
+    if not folder.has(SETTINGS):
         return vectors
-    path, settings = folder / SETTINGS, persistence.read_json(folder, SETTINGS, dict)
+    path = folder.path / SETTINGS
+    settings = persistence.read_json(folder, SETTINGS, dict)
     _check_no_prompt(path, settings)
     dimensions = settings.get("truncate_dim")
     if dimensions is None:

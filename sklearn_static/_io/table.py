@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -16,6 +15,7 @@ from .._utils.arrays import leading
 from ..exceptions import ModelFormatError
 from . import files as persistence
 from .card import embedding_card
+from .folder import ModelFolder
 from .sentence_transformers import (
     MODULE_TENSOR,
     Modules,
@@ -29,6 +29,7 @@ __all__ = ["DEFAULT_MAX_LENGTH", "StoredTable", "further_entries", "read_table"]
 DEFAULT_MAX_LENGTH = 512
 
 _TABLE_FILE = "model.safetensors"
+_TOKENIZER_FILE = "tokenizer.json"
 _KIND = {"model_type": "model2vec", "architectures": ["StaticModel"]}
 _STATED_ELSEWHERE = {
     *("normalize", "max_length", "hidden_dim", "embedding_dtype"),
@@ -100,7 +101,7 @@ class StoredTable(NamedTuple):
         config = persistence.with_versions(self.config())
         return {
             _TABLE_FILE: persistence.tensor_bytes(present),
-            "tokenizer.json": self._stored_tokenizer().to_str().encode(),
+            _TOKENIZER_FILE: self._stored_tokenizer().to_str().encode(),
             "config.json": persistence.json_bytes(config),
             "modules.json": persistence.json_bytes(modules),
             "README.md": card.encode(),
@@ -115,7 +116,7 @@ class StoredTable(NamedTuple):
         return tokenizer
 
 
-def read_table(folder: Path) -> StoredTable:
+def read_table(folder: ModelFolder) -> StoredTable:
     """The table in a folder of model2vec or of sentence-transformers.
 
     Raises
@@ -123,25 +124,27 @@ def read_table(folder: Path) -> StoredTable:
     ModelFormatError
         If a file is absent or damaged, or the model is of another architecture.
     """
-    modules = read_modules(folder)
-    if modules is None or persistence.has_file(folder, "config.json"):
+    if folder.config is not None:
         persistence.read_config(folder)  # a newer format may have other files
-    place = folder if modules is None else modules.table
-    tokenizer = persistence.read_tokenizer(place)
-    tensors = persistence.read_tensors(place, _TABLE_FILE)
+    modules = read_modules(folder)
+    if modules is None:
+        persistence.read_config(folder)
+    place = "" if modules is None else modules.table
+    tokenizer = persistence.read_tokenizer(folder, place + _TOKENIZER_FILE)
+    tensors = persistence.read_tensors(folder, place + _TABLE_FILE)
     if modules is not None and MODULE_TENSOR in tensors:
         return _of_static_module(folder, modules, tokenizer, tensors)
     config = persistence.read_config(folder)
     if "embeddings" not in tensors:
         raise ModelFormatError(
-            f"{folder / _TABLE_FILE} holds {sorted(tensors)}, but a tensor "
+            f"{folder.path / _TABLE_FILE} holds {sorted(tensors)}, but a tensor "
             "'embeddings' was expected."
         )
     normalize = config.get("normalize")
     if not isinstance(normalize, bool | None):
         raise ModelFormatError(
-            f"{folder / 'config.json'} has normalize {normalize!r}, but true or false "
-            "was expected."
+            f"{folder.path / 'config.json'} has normalize {normalize!r}, but true or "
+            "false was expected."
         )
     return StoredTable(
         vectors=tensors["embeddings"],
@@ -156,19 +159,19 @@ def read_table(folder: Path) -> StoredTable:
 
 
 def _of_static_module(
-    folder: Path,
+    folder: ModelFolder,
     modules: Modules,
     tokenizer: TokenizerSource,
     tensors: dict[str, np.ndarray],
 ) -> StoredTable:
-    place = modules.table / "tokenizer.json"
+    path = folder.path / modules.table / _TOKENIZER_FILE
     return StoredTable(
         vectors=module_vectors(folder, modules, tensors),
         tokenizer=tokenizer,
         weights=None,
         mapping=None,
         normalize=modules.normalize,
-        max_length=module_max_length(place, tokenizer.rules),
+        max_length=module_max_length(path, tokenizer.rules),
         metadata={},
         convention="sentence-transformers",
     )

@@ -28,6 +28,7 @@ from sklearn_static import (
     StaticPipeline,
 )
 from sklearn_static._io.card import pipeline_card
+from sklearn_static._io.files import json_bytes
 
 WORDS = ("[UNK]", "good", "bad", "film", "great", "fun", "awful", "bore")
 TEXTS = ["good film", "an awful bore", "great fun", "bad", ""]
@@ -115,6 +116,13 @@ def make_large_embedding():
 def files_of(model, folder):
     model.save_pretrained(folder)
     return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def without_digests(files):
+    """Files to which others may be added."""
+    config = json.loads(files["config.json"])
+    del config["sklearn_static"]["files"]
+    return {**files, "config.json": json_bytes(config)}
 
 
 @pytest.fixture(scope="module")
@@ -297,7 +305,7 @@ def test_transformer_is_refused_by_its_modules(hub, embedding_files, tmp_path):
         {"idx": i, "path": path, "type": f"sentence_transformers.models.{kind}"}
         for i, (path, kind) in enumerate([("", "Transformer"), ("1_P", "Pooling")])
     ]
-    files = {**embedding_files, "modules.json": json.dumps(modules).encode()}
+    files = {**without_digests(embedding_files), "modules.json": json_bytes(modules)}
     hub.add("org/table", files)
     with pytest.raises(ModelFormatError, match=r"\['Transformer', 'Pooling'\], but"):
         open_embedding(tmp_path)
@@ -337,9 +345,10 @@ def test_new_commit_downloads_only_the_files_that_changed(
     hub.log.clear()
     changed = make_embedding(seed=1)
     files = files_of(changed, tmp_path / "changed")
-    hub.add("org/table", {"model.safetensors": files["model.safetensors"]})
+    names = ("config.json", "model.safetensors")
+    hub.add("org/table", {name: files[name] for name in names})
     assert_same_embedding(open_embedding(tmp_path), changed)
-    assert hub.downloads() == ["model.safetensors"]
+    assert sorted(hub.downloads()) == [*names]
 
 
 def test_revision_is_a_branch_or_a_commit(hub, embedding, embedding_files, tmp_path):

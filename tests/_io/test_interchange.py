@@ -332,7 +332,7 @@ def test_missing_files_of_static_modules_are_named(word_piece, tmp_path, layout,
     folder = tmp_path / "module"
     write_static_module(folder, vectors_for(word_piece), word_piece, layout=layout)
     (folder / LAYOUTS[layout]["table"] / name).unlink()
-    with pytest.raises(ModelFormatError, match=f"has no file {name}"):
+    with pytest.raises(ModelFormatError, match=f"has no file .*{name}"):
         StaticEmbedding.from_pretrained(folder)
 
 
@@ -609,8 +609,9 @@ def test_a_head_of_today_comes_before_an_old_one(legacy, pipeline, odd_texts, tm
 
 
 def test_without_skops_the_error_says_how_to_get_it(embedding, tmp_path, monkeypatch):
-    embedding.save_pretrained(tmp_path / "old")
-    (tmp_path / "old" / "pipeline.skops").write_bytes(b"0")
+    (tmp_path / "old").mkdir()
+    for name, content in {**embedding.to_files(), "pipeline.skops": b"0"}.items():
+        (tmp_path / "old" / name).write_bytes(content)
     monkeypatch.setitem(import_module("sys").modules, "skops.io", None)
     with pytest.raises(ImportError, match=r'pip install "sklearn-static\[legacy\]"'):
         StaticPipeline.from_pretrained(tmp_path / "old")

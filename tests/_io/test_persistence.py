@@ -4,6 +4,7 @@ import errno
 import json
 import os
 import tracemalloc
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from safetensors.numpy import load_file, save, save_file
 
 from sklearn_static import ModelFormatError, StaticEmbedding, StaticPipeline
 from sklearn_static._io import files as persistence
+from sklearn_static._io.folder import ModelFolder
 from sklearn_static.head import StaticHeadClassifier
 
 TABLE_FILES = {
@@ -32,6 +34,7 @@ def contents(folder):
 
 
 def edit_config(folder, **entries):
+    """Change entries, and write the file as a program would that knows no digests."""
     path = folder / "config.json"
     config = json.loads(path.read_text("utf8"))
     path.write_text(json.dumps({**config, **entries}), "utf8")
@@ -145,7 +148,7 @@ def test_non_contiguous_tensors_are_stored_as_they_read():
 
 def read_tensors(folder, content):
     (folder / "model.safetensors").write_bytes(content)
-    return persistence.read_tensors(folder, "model.safetensors")
+    return persistence.read_tensors(ModelFolder(folder), "model.safetensors")
 
 
 def of_header(header, data=b""):
@@ -401,13 +404,41 @@ def test_a_model_may_be_saved_where_it_was_opened(saved, odd_texts):
     assert_array_equal(again.predict_proba(odd_texts), expected)
 
 
-@pytest.mark.parametrize("name", ["notes.txt", ".git", "model.onnx"])
+@pytest.mark.parametrize("name", ["notes.txt", "model.onnx", "pytorch_model.bin"])
 def test_folders_with_other_files_are_refused_and_left_alone(saved, embedding, name):
     (saved / name).write_text("mine")
     before = contents(saved)
     with pytest.raises(FileExistsError, match=f"{name}.*no part of a model"):
         embedding.save_pretrained(saved)
     assert contents(saved) == before
+
+
+@pytest.mark.parametrize("kind", ["folder", "file"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *(".DS_Store", "Thumbs.db", "desktop.ini", ".git", ".gitattributes"),
+        *(".gitignore", ".cache", ".sklearn-static-notes"),
+    ],
+)
+def test_what_file_managers_and_git_leave_stays_where_it_is(
+    saved, embedding, name, kind
+):
+    if kind == "folder":
+        (saved / name).mkdir()
+    path = saved / name / "config" if kind == "folder" else saved / name
+    path.write_text("mine")
+    embedding.save_pretrained(saved)
+    assert path.read_text() == "mine"
+    assert_same_table(StaticEmbedding.from_pretrained(saved), embedding)
+
+
+def test_a_folder_called_as_a_file_of_a_model_is_refused(saved, embedding):
+    (saved / "modules.json").unlink()
+    (saved / "modules.json").mkdir()
+    with pytest.raises(FileExistsError, match=r"modules\.json.*no part of a model"):
+        embedding.save_pretrained(saved)
+    assert (saved / "modules.json").is_dir()
 
 
 def test_a_file_is_no_folder(embedding, tmp_path):
@@ -453,50 +484,51 @@ def test_new_folders_have_the_usual_permissions(embedding, tmp_path):
 
 
 class Failing:
-    """A method of Path that fails at its call `n_calls` on a path of some name."""
+    """A method of Path that fails the first time on a path whose name matches."""
 
-    def __init__(self, method, name, n_calls=1):
-        self.method, self.name, self.n_left = method, name, n_calls
+    def __init__(self, method, name):
+        self.method, self.name, self.has_failed = method, name, False
 
     def __get__(self, path, owner):
         return lambda *args, **kwargs: self.call(path, *args, **kwargs)
 
     def call(self, path, *args, **kwargs):
-        if path.name == self.name:
-            self.n_left -= 1
-            if self.n_left == 0:
-                raise OSError("no space left on device")
+        if fnmatchcase(path.name, self.name) and not self.has_failed:
+            self.has_failed = True
+            raise OSError("no space left on device")
         return self.method(path, *args, **kwargs)
 
 
 FAILURES = [
-    ("open", "tokenizer.json", 1),
-    ("rename", "config.json", 1),
-    ("rename", "config.json", 2),
-    ("rename", "README.md", 1),
-    ("rename", "README.md", 2),
+    ("mkdir", ".sklearn-static"),
+    ("open", "tokenizer.json.*"),
+    ("replace", "model.safetensors"),
+    ("replace", "head.safetensors"),
+    ("replace", "README.md.*"),
+    ("replace", "config.json.*"),
+    ("replace", "model.safetensors.*"),
 ]
 
 
-@pytest.mark.parametrize(("method", "name", "n_calls"), FAILURES)
+@pytest.mark.parametrize(("method", "name"), FAILURES)
+@pytest.mark.parametrize("has_digests", [True, False])
 def test_a_failure_leaves_the_old_model_whole_and_no_traces(
-    saved, embedding, monkeypatch, method, name, n_calls
+    saved, embedding, monkeypatch, method, name, has_digests
 ):
+    if not has_digests:
+        edit_config(saved)
     before = contents(saved)
-    failing = Failing(getattr(Path, method), name, n_calls)
+    failing = Failing(getattr(Path, method), name)
     with monkeypatch.context() as patch:
         patch.setattr(Path, method, failing)
         with pytest.raises(OSError, match="no space left"):
             embedding.save_pretrained(saved)
-    assert failing.n_left <= 0
     assert contents(saved) == before
     assert [p.name for p in saved.parent.iterdir()] == ["model"]
     assert not [p for p in saved.iterdir() if p.is_dir()]
 
 
-@pytest.mark.parametrize(
-    ("method", "name"), [("open", "tokenizer.json"), ("rename", "new")]
-)
+@pytest.mark.parametrize(("method", "name"), FAILURES[:2] + FAILURES[-3:])
 def test_a_failure_leaves_no_new_folder(embedding, tmp_path, monkeypatch, method, name):
     with monkeypatch.context() as patch:
         patch.setattr(Path, method, Failing(getattr(Path, method), name))
@@ -514,23 +546,23 @@ def test_what_does_not_read_back_is_not_kept(saved, embedding, monkeypatch):
     assert contents(saved) == before
 
 
-def test_old_files_that_cannot_be_put_back_are_not_deleted(
-    saved, embedding, monkeypatch
+def test_old_files_that_cannot_be_put_back_are_kept_for_the_next_save(
+    saved, pipeline, embedding, odd_texts, monkeypatch
 ):
-    before = contents(saved)
-    real = Path.rename
+    real = Path.replace
 
-    def rename(path, target):
-        if path.parent.name in ("new", "old"):
+    def replace(path, target):
+        if path.parent.name == ".sklearn-static":
             raise OSError("gone")
         return real(path, target)
 
     with monkeypatch.context() as patch:
-        patch.setattr(Path, "rename", rename)
+        patch.setattr(Path, "replace", replace)
         with pytest.raises(OSError, match="gone"):
             embedding.save_pretrained(saved)
-    (old,) = saved.glob(".sklearn-static-*/old")
-    assert contents(old) == before
+    assert not (saved / "model.safetensors").exists()
+    opened = StaticPipeline.from_pretrained(saved)
+    assert_array_equal(opened.predict(odd_texts), pipeline.predict(odd_texts))
 
 
 # Reading what is damaged
@@ -600,7 +632,8 @@ def test_folders_without_our_entries_are_opened(saved, pipeline, odd_texts):
 
 
 def spoil(path, **changes):
-    """Replace tensors of a safetensors file; None drops them."""
+    """Replace tensors of a safetensors file, whose digest goes; None drops them."""
+    edit_config(path.parent)
     tensors = {**load_file(path), **changes}
     save_file({name: t for name, t in tensors.items() if t is not None}, path)
 

@@ -210,13 +210,15 @@ class StaticEmbedding(FolderMixin):
         ------
         FileNotFoundError
             If there is no such folder and no such model on the Hub.
+        NotADirectoryError
+            If there is a file of that name.
         ConnectionError
             If there is no such folder and the Hub cannot be reached.
         ModelFormatError
             If there is no model in the folder, or it is damaged or inconsistent.
         TypeError, ValueError
             If `max_length` is not as described, or `dimensions` more than the table
-            has.
+            has; if `revision`, `subfolder` or `token` cannot be one.
         """
         if max_length != "auto":
             check_max_length(max_length)

@@ -111,10 +111,14 @@ class StaticPipeline(TopTokensMixin, VersionedPickleMixin, FolderMixin, Pipeline
         ------
         FileNotFoundError
             If there is no such folder and no such model on the Hub.
+        NotADirectoryError
+            If there is a file of that name.
         ConnectionError
             If there is no such folder and the Hub cannot be reached.
         ModelFormatError
             If there is no pipeline in the folder, or it is damaged or inconsistent.
+        ValueError
+            If `revision`, `subfolder` or `token` cannot be one.
         ImportError
             If the folder has a ``pipeline.skops``, and skops is not installed.
 

@@ -19,6 +19,7 @@ from tokenizers import Tokenizer
 from transformers import AutoModel, AutoTokenizer
 from transformers.utils import logging
 
+from .._io.places import checked_revision, checked_token, is_folder
 from .._utils.arrays import unit_rows
 from .._utils.progress import shown
 
@@ -225,7 +226,12 @@ class Teacher:
 
 def _resolved(name_or_folder: str, hub_options: dict[str, Any]) -> Path:
     """The folder, downloaded first if it is a Hub id."""
-    if Path(name_or_folder).is_dir():
+    hub_options = {
+        **hub_options,
+        "revision": checked_revision(hub_options.get("revision")),
+        "token": checked_token(hub_options.get("token")),
+    }
+    if is_folder(name_or_folder):
         return Path(name_or_folder)
     from huggingface_hub import snapshot_download
 

@@ -8,12 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from glob import escape
-from pathlib import Path, PurePosixPath, PureWindowsPath
+from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 from typing import Any
 
 from .card import name_repository
 from .files import FILES, missing_files
+from .places import checked_revision, checked_token, is_folder, path_inside
 
 __all__ = ["push_folder", "resolve_folder"]
 
@@ -70,31 +71,24 @@ def resolve_folder(
         If the Hub cannot be reached, breaks off, or answers with an error.
     OSError
         If a download cannot be written.
+    NotADirectoryError
+        If `name_or_folder` or `subfolder` is a file.
     ValueError
-        If `subfolder` leads out of the folder.
+        If `subfolder` leads out of the folder, or `revision` out of the cache, or
+        `token` can be none.
     """
-    inside = _relative(subfolder)
+    inside = path_inside(subfolder)
+    revision, token = checked_revision(revision), checked_token(token)
     folder = Path(name_or_folder)
-    if not folder.is_dir():
+    if not is_folder(folder):
         return _download(
             str(name_or_folder), revision, token, local_files_only, cache_dir, inside
         )
-    if not (folder / inside).is_dir():
+    if not is_folder(folder / inside):
         raise FileNotFoundError(
             f"{str(name_or_folder)!r} has no subfolder {subfolder!r}."
         )
     return folder / inside
-
-
-def _relative(subfolder: str | None) -> PurePosixPath:
-    """`subfolder` as a path, whose separators may be those of any system."""
-    path = PureWindowsPath(subfolder or "")
-    if path.anchor or ".." in path.parts:
-        raise ValueError(
-            f"subfolder is {subfolder!r}, but a path inside the model's folder was "
-            "expected, such as 'models/small'."
-        )
-    return PurePosixPath(path.as_posix())
 
 
 def _download(
@@ -218,7 +212,7 @@ def push_folder(
     ------
     ValueError
         If `repo_id` is no Hub id, or if `private` is set, but the repository is there
-        and public.
+        and public, or if `token` can be none.
     PermissionError
         If there is no token, or one that may not write there.
     FileNotFoundError
@@ -228,7 +222,7 @@ def push_folder(
     """
     from huggingface_hub import CommitOperationAdd, HfApi
 
-    api = HfApi(token=token)
+    api = HfApi(token=checked_token(token))
     with TemporaryDirectory() as parent:
         folder = Path(parent) / "model"
         write(folder)

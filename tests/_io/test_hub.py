@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import time
+import traceback
 import warnings
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -431,6 +432,29 @@ def test_gated_model_says_where_to_ask_for_access(
         open_embedding(tmp_path, token=token)
 
 
+@pytest.mark.parametrize("around", ["{}\n", " {}", "{}\r\n", "{}\t"])
+def test_blanks_around_a_token_do_no_harm(
+    hub, embedding, embedding_files, tmp_path, around
+):
+    hub.add("org/table", embedding_files, private=True)
+    token = around.format(OWNER)
+    assert_same_embedding(open_embedding(tmp_path, token=token), embedding)
+    assert embedding.push_to_hub("org/pushed", token=token)
+
+
+@pytest.mark.parametrize("token", ["", " ", "hf_se cret", "hf_se\ncret", "hf_secrét"])
+def test_what_is_no_token_is_refused_and_not_shown(hub, embedding, tmp_path, token):
+    for use in (
+        lambda: open_embedding(tmp_path, token=token),
+        lambda: embedding.push_to_hub("org/pushed", token=token),
+    ):
+        with pytest.raises(ValueError, match="token is empty, or has") as caught:
+            use()
+        trace = "".join(traceback.format_exception(caught.value))
+        assert "hf_se" not in trace
+    assert hub.log == []
+
+
 def test_unknown_token_is_refused(hub, embedding_files, tmp_path):
     hub.add("org/table", embedding_files)
     with pytest.raises(PermissionError, match=r"'org/table'.*not open.*pass token="):
@@ -523,6 +547,38 @@ def test_subfolder_cannot_lead_out_of_the_model(
     for name in ("org/table", tmp_path / "in"):
         with pytest.raises(ValueError, match="a path inside the model's folder"):
             StaticEmbedding.from_pretrained(name, subfolder=subfolder)
+    assert hub.log == []
+
+
+REVISIONS = ["/any/file", "../../../x", "a/../../x", "..\\x", "C:/x", "\\x", "a\0"]
+
+
+@pytest.mark.parametrize("revision", REVISIONS)
+def test_revision_cannot_lead_out_of_the_cache(
+    hub, embedding_files, tmp_path, revision
+):
+    hub.add("org/table", embedding_files)
+    for load in (StaticEmbedding.from_pretrained, StaticPipeline.from_pretrained):
+        with pytest.raises(ValueError, match="but a branch, tag or commit"):
+            load("org/table", revision=revision, cache_dir=tmp_path / "in" / "cache")
+    assert hub.log == []
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", ["a/" + "x" * 5000, "x" * 5000])
+def test_a_name_of_any_length_is_not_found(hub, name):
+    with pytest.raises(FileNotFoundError, match="no Hub id either"):
+        StaticEmbedding.from_pretrained(name)
+
+
+def test_a_file_is_no_model(hub, embedding, tmp_path):
+    embedding.save_pretrained(tmp_path / "model")
+    path = tmp_path / "model" / "model.safetensors"
+    message = r"model\.safetensors' is a file, .* give the folder that it is in"
+    with pytest.raises(NotADirectoryError, match=message):
+        StaticEmbedding.from_pretrained(path)
+    with pytest.raises(NotADirectoryError, match=message):
+        StaticPipeline.from_pretrained(tmp_path, subfolder="model/model.safetensors")
     assert hub.log == []
 
 

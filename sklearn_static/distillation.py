@@ -93,9 +93,13 @@ def distill(
         If torch or transformers is not installed; the message says how to get them.
     FileNotFoundError
         If there is no such folder and no such model on the Hub.
+    NotADirectoryError
+        If there is a file of that name.
     TypeError, ValueError
         If a parameter is not as described, `dimensions` is more than the teacher's, or
-        than the number of tokens, or the teacher has a module that is not supported.
+        than the number of tokens, a word of `vocabulary` has more tokens than the
+        teacher takes or would not be found in texts as one token, or the teacher has a
+        module that is not supported.
 
     See Also
     --------
@@ -138,8 +142,10 @@ def distill(
     unknown = unknown_token_id(tokenizer)
     known = np.flatnonzero([i != unknown for i in range(len(tokens))])
     _check_reducible(dimensions, teacher.n_dimensions, len(known))
+    ids = _as_ids([tokens[i] for i in known], teacher.tokenizer)
+    _check_lengths([tokens[i] for i in known], ids, teacher.most_tokens)
     embeddings = teacher.embed(
-        _as_ids([tokens[i] for i in known], teacher.tokenizer),
+        ids,
         batch_size=batch_size,
         show_progress_bar=show_progress_bar,
     )
@@ -182,6 +188,17 @@ def _as_ids(tokens: Sequence[str], tokenizer: Tokenizer) -> list[list[int]]:
         else tokenizer.encode(token, add_special_tokens=False).ids
         for token in tokens
     ]
+
+
+def _check_lengths(
+    tokens: Sequence[str], ids: Sequence[list[int]], most: float
+) -> None:
+    for token, parts in zip(tokens, ids, strict=True):
+        if len(parts) > most:
+            raise ValueError(
+                f"vocabulary holds {token!r}, which has {len(parts)} tokens, but the "
+                f"teacher takes at most {most:g}. Take it out, or shorten it."
+            )
 
 
 def _principal_components(embeddings: np.ndarray, dimensions: int) -> np.ndarray:

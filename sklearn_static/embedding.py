@@ -296,8 +296,10 @@ class StaticEmbedding(FolderMixin):
     @property
     def tokens(self) -> list[str]:
         """The token of each id; ``""`` for unused ids."""
-        name = self._bag_tokenizer.tokenizer.id_to_token
-        return [name(i) or "" for i in range(self.n_tokens)]
+        # Its method `id_to_token` would give added tokens as it normalises them.
+        vocabulary = self._bag_tokenizer.tokenizer.get_vocab()
+        names = {i: token for token, i in vocabulary.items()}
+        return [names.get(i, "") for i in range(self.n_tokens)]
 
     @property
     def n_tokens(self) -> int:

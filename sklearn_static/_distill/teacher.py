@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +77,8 @@ class Teacher:
         Without padding and truncation.
     n_dimensions : int
         The length of an embedding.
+    most_tokens : float
+        How many ids a text may have, without special ones; infinity if any number.
 
     Raises
     ------
@@ -99,6 +102,8 @@ class Teacher:
         for module in self._read_json("modules.json") or []:
             self._add_module(module["type"].rpartition(".")[2], module["path"])
         self._prefix, self._suffix = _special_ids(self.tokenizer)
+        n_special = len(self._prefix) + len(self._suffix)
+        self.most_tokens = self._longest_text() - n_special
         self.n_dimensions = self.embed([[0]], batch_size=1).shape[1]
 
     def embed(
@@ -161,10 +166,17 @@ class Teacher:
                 "one of the tokenizers library, which a static embedding needs. Choose "
                 "another teacher."
             )
+        self._tokenizer_limit = tokenizer.model_max_length
         copy = Tokenizer.from_str(tokenizer.backend_tokenizer.to_str())
         copy.no_padding()
         copy.no_truncation()
         return copy
+
+    def _longest_text(self) -> float:
+        """The most ids of a text: as the tokenizer says, and as positions there are."""
+        positions = getattr(self._model.config, "max_position_embeddings", None)
+        limit = min(self._tokenizer_limit, positions or inf)
+        return limit if limit > 0 else inf
 
     def _open(self, auto_class: Any) -> Any:
         try:

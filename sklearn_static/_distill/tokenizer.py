@@ -51,7 +51,8 @@ def static_tokenizer(tokenizer: Tokenizer, words: Sequence[str] = ()) -> Tokeniz
     Raises
     ------
     ValueError
-        If a word is empty after normalisation.
+        If a word is empty after normalisation, or the tokenizer would not find it as
+        one token.
     """
     spec = json.loads(tokenizer.to_str())
     spec.update(post_processor=None, padding=None, truncation=None)
@@ -71,7 +72,8 @@ def static_tokenizer(tokenizer: Tokenizer, words: Sequence[str] = ()) -> Tokeniz
         {**entry, "id": len(tokens) + i} for i, entry in enumerate(added)
     ]
     result = Tokenizer.from_str(json.dumps(spec))
-    result.add_tokens([AddedToken(word, single_word=True) for word in spanning])
+    result.add_tokens([_added_token(tokenizer, word) for word in spanning])
+    _check_found(result, words)
     return result
 
 
@@ -113,7 +115,7 @@ def _new_tokens(
     unknown_id = unknown_token_id(tokenizer)
     finds_whole_words = isinstance(tokenizer.model, (WordPiece, WordLevel))
     plain: dict[str, None] = {}
-    spanning: dict[str, None] = {}
+    spanning: dict[str, str] = {}
     for word in words:
         ids = tokenizer.encode(word, add_special_tokens=False).ids
         if len(ids) == 1 and ids != [unknown_id]:
@@ -122,13 +124,45 @@ def _new_tokens(
         if finds_whole_words and _pieces(tokenizer, text) == [text]:
             plain[text] = None
         else:
-            spanning[text] = None
-    return list(plain), list(spanning)
+            # An added token is normalised as texts are. Where that is not the same
+            # twice, as with blanks put around each Chinese character, it has to be the
+            # word as it was given.
+            is_stable = _normalized(tokenizer, text) == text
+            spanning.setdefault(text, text if is_stable else word.strip())
+    return list(plain), list(spanning.values())
+
+
+def _added_token(tokenizer: Tokenizer, word: str) -> AddedToken:
+    text = _normalize(tokenizer, word)
+    # One that begins with a blank of the normalizer's has a letter before it in texts.
+    has_blank = text[0].isspace() or text[0] == "▁"
+    return AddedToken(word, single_word=not has_blank)
+
+
+def _check_found(tokenizer: Tokenizer, words: Sequence[str]) -> None:
+    """Check that each word is one token, alone and in a text."""
+    unknown_id = unknown_token_id(tokenizer)
+    lost = []
+    for word in words:
+        texts = [word.strip(), f"a {word.strip()} a"]
+        alone, inside = tokenizer.encode_batch(texts, add_special_tokens=False)
+        is_one = len(alone.ids) == 1 and alone.ids != [unknown_id]
+        if not (is_one and alone.ids[0] in inside.ids):
+            lost.append(word)
+    if lost:
+        raise ValueError(
+            f"vocabulary holds {lost[:5]}, which the teacher's tokenizer would not "
+            "find as one token each. Take them out, or write them in another way."
+        )
+
+
+def _normalize(tokenizer: Tokenizer, word: str) -> str:
+    normalizer = tokenizer.normalizer
+    return word if normalizer is None else normalizer.normalize_str(word)
 
 
 def _normalized(tokenizer: Tokenizer, word: str) -> str:
-    normalizer = tokenizer.normalizer
-    text = word if normalizer is None else normalizer.normalize_str(word)
+    text = _normalize(tokenizer, word)
     if not text.strip():
         raise ValueError(
             f"vocabulary holds {word!r}, which is empty after the normalisation of "

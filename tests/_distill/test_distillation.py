@@ -222,6 +222,40 @@ class TestVocabulary:
             *("[UNK]", *WORDS, "mats", "red car")
         ]
 
+    @pytest.mark.parametrize("word", ["机器学习", "深 度 learning", "İst C++"])
+    @pytest.mark.parametrize(
+        ("normalizer", "pre_tokenizer"),
+        [
+            (normalizers.BertNormalizer(), pre_tokenizers.BertPreTokenizer()),
+            (normalizers.NFKC(), pre_tokenizers.Metaspace()),
+            (
+                normalizers.Sequence(
+                    [normalizers.Prepend("▁"), normalizers.Replace(" ", "▁")]
+                ),
+                pre_tokenizers.Split("▁", "merged_with_next"),
+            ),
+        ],
+    )
+    def test_word_is_found_however_texts_are_normalised(
+        self, word, normalizer, pre_tokenizer
+    ):
+        tokenizer = word_piece()
+        tokenizer.normalizer = normalizer
+        tokenizer.pre_tokenizer = pre_tokenizer
+        static = static_tokenizer(tokenizer, [word])
+        (new,) = static.encode(word).ids
+        assert new == static.get_vocab_size() - 1
+        assert static.encode(f"cat {word} mat").ids.count(new) == 1
+
+    def test_words_beside_others_are_found_in_scripts_without_blanks(self, teacher):
+        embedding = distill(teacher, dimensions=4, vocabulary=["机器学习", "深度"])
+        ids = embedding.tokenizer.encode("我爱机器学习和深度cat").ids
+        tokens = [embedding.tokens[i] for i in ids]
+        assert [token for token in tokens if token != "[UNK]"] == [
+            *("机器学习", "深度", "cat")
+        ]
+        assert embedding.encode(["我爱机器学习"]).any()
+
     def test_word_of_unknown_characters_gets_a_token(self, teacher):
         embedding = distill(teacher, dimensions=4, vocabulary=["zzz"])
         assert embedding.tokenizer.encode("zzz").tokens == ["zzz"]
@@ -398,6 +432,16 @@ class TestErrors:
             ({"vocabulary": "word"}, TypeError, r"single str.*\[word\]"),
             ({"vocabulary": ["a", 1]}, TypeError, r"vocabulary\[1\] is of type int"),
             ({"vocabulary": [" \n"]}, ValueError, r"vocabulary holds ' \\n'"),
+            (
+                {"vocabulary": ["cat", "[SEP]", "z" * 200]},
+                ValueError,
+                r"vocabulary holds \['\[SEP\]', 'zz+'\], .* find as one token each",
+            ),
+            (
+                {"vocabulary": ["cat", "red " * 511]},
+                ValueError,
+                "'red red .* has 511 tokens, but the teacher takes at most 510",
+            ),
         ],
     )
     def test_parameter_is_named_with_what_was_given(

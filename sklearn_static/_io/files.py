@@ -77,6 +77,7 @@ FILES = (*dict.fromkeys(chain(*_REQUIRED)), *_OPTIONAL)
 """Every file that may be read."""
 
 _MAX_DEPTH = 100
+_MOST_OF_NOTHING = 2**16
 _OURS = {
     *("model.safetensors", "tokenizer.json", "config.json", "head.safetensors"),
     *("modules.json", "README.md"),
@@ -184,9 +185,17 @@ def read_tensors(folder: ModelFolder, name: str) -> dict[str, np.ndarray]:
             # another program cuts it short.
             keys = tensors.keys()
             read = {key: _read_only(tensors.get_tensor(key)) for key in keys}
+        _check_proportions(read)
         if not os.path.samestat(os.fstat(file.fileno()), Path(file.name).stat()):
             raise ValueError("it has been replaced while it was read")
         return read
+
+
+def _check_proportions(tensors: Mapping[str, np.ndarray]) -> None:
+    """Refuse tensors without content whose shape asks for much memory later."""
+    for name, tensor in tensors.items():
+        if tensor.size == 0 and max(tensor.shape) > _MOST_OF_NOTHING:
+            raise ValueError(f"{name} has shape {tensor.shape}, but holds nothing")
 
 
 def _read_only(tensor: np.ndarray) -> np.ndarray:

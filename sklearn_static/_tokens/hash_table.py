@@ -9,6 +9,7 @@ of several tokens, are looked up in the same way.
 
 from __future__ import annotations
 
+import os
 from typing import NamedTuple
 
 import numpy as np
@@ -35,6 +36,15 @@ _FACTORS = np.array([0x9E3779B97F4A7C15, 0xBB67AE8584CAA73B], np.uint64)
 _BUCKETS_PER_WORD = 4
 
 
+def _drawn_factors() -> np.ndarray:
+    """Two odd numbers that nobody can foresee.
+
+    With fixed ones, a folder could hold words that are all in one bucket, and finding a
+    word would take as long as comparing it with all of them.
+    """
+    return np.frombuffer(os.urandom(2 * _HALF), _UINT64) | np.uint64(1)
+
+
 class PackedWords(NamedTuple):
     """Words of at most 16 bytes, none of which is zero.
 
@@ -52,14 +62,20 @@ class PackedWords(NamedTuple):
         """The words at `index`."""
         return PackedWords(self.first[index], self.second[index])
 
-    def hashes(self) -> np.ndarray:
-        """A hash of each word, uint64."""
+    def hashes(self, factors: np.ndarray) -> np.ndarray:
+        """A hash of each word, uint64.
+
+        Parameters
+        ----------
+        factors : ndarray of shape (2,), uint64
+            Odd numbers.
+        """
         # A product carries bits upwards only. Shifting the high bits down and
         # multiplying again makes the high bits depend on all of the word.
-        mixed = self.first * _FACTORS[0]
-        mixed ^= self.second * _FACTORS[1]
+        mixed = self.first * factors[0]
+        mixed ^= self.second * factors[1]
         mixed ^= mixed >> np.uint64(32)
-        mixed *= _FACTORS[0]
+        mixed *= factors[0]
         return mixed
 
     def distinct(self) -> tuple[np.ndarray, np.ndarray]:
@@ -68,7 +84,7 @@ class PackedWords(NamedTuple):
         Equal words may be reported as distinct, if hashes collide.
         """
         _, index, inverse = np.unique(
-            self.hashes(), return_index=True, return_inverse=True
+            self.hashes(_FACTORS), return_index=True, return_inverse=True
         )
         same = index[inverse]
         # Sorting hashes is faster than sorting pairs of integers. In the rare case of a
@@ -93,11 +109,17 @@ class Numbers(NamedTuple):
         """The numbers at `index`."""
         return Numbers(self.numbers[index])
 
-    def hashes(self) -> np.ndarray:
-        """A hash of each number, uint64."""
-        mixed = self.numbers * _FACTORS[0]
+    def hashes(self, factors: np.ndarray) -> np.ndarray:
+        """A hash of each number, uint64.
+
+        Parameters
+        ----------
+        factors : ndarray of shape (2,), uint64
+            Odd numbers.
+        """
+        mixed = self.numbers * factors[0]
         mixed ^= mixed >> np.uint64(32)
-        mixed *= _FACTORS[1]
+        mixed *= factors[1]
         return mixed
 
 
@@ -143,6 +165,7 @@ class WordTable:
 
     def __init__(self, words: Words, ids: np.ndarray) -> None:
         n_bits = (_BUCKETS_PER_WORD * len(ids) + 1).bit_length()
+        self._factors = _drawn_factors()
         # The bucket is the highest bits of the hash, which depend on all of the word.
         self._shift = np.uint64(64 - n_bits)
         bucket = self._buckets(words)
@@ -172,7 +195,7 @@ class WordTable:
         return ids
 
     def _buckets(self, words: Words) -> np.ndarray:
-        return (words.hashes() >> self._shift).astype(np.int64)
+        return (words.hashes(self._factors) >> self._shift).astype(np.int64)
 
     def _ids_at(self, place: np.ndarray, words: Words) -> np.ndarray:
         same = self._parts[0][place] == words[0]

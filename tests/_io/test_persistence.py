@@ -240,6 +240,13 @@ def test_damaged_tensors_are_refused_as_the_library_refuses_them(tmp_path, conte
         load_tensors(content)
 
 
+@pytest.mark.parametrize("shape", [(0, 10**9), (10**9, 0), (3, 0, 10**9)])
+def test_large_shapes_without_content_are_refused(tmp_path, shape):
+    header = {"embeddings": entry(0, 0, shape=shape, dtype="F32")}
+    with pytest.raises(ModelFormatError, match=r"but holds nothing"):
+        read_tensors(tmp_path, of_header(header))
+
+
 def test_opening_takes_the_memory_of_the_table_once(word_piece, folder):
     n_tokens = word_piece.get_vocab_size()
     vectors = np.ones((n_tokens, 8_000_000 // n_tokens), np.float32)

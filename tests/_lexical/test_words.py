@@ -23,6 +23,7 @@ from sklearn_static._lexical.weights import WordWeights, idf_of, tfidf
 from sklearn_static._lexical.words import WordFinder, Words
 from sklearn_static._tokens import hash_table as _packed_words
 from sklearn_static._tokens.bags import TokenBags
+from sklearn_static._tokens.hash_table import Numbers, WordTable
 from sklearn_static.transformer import StaticEmbeddingTransformer, features_of
 
 # Words in bags of tokens
@@ -377,8 +378,29 @@ def test_what_is_known_is_found(clash, data):
     ).vocabulary
     expected = TokenBags.from_rows([found_by_dict(vocabulary, text) for text in texts])
     factors = _packed_words._FACTORS * np.uint64(not clash)
-    with mock.patch.object(_packed_words, "_FACTORS", factors):
+    with mock.patch.object(_packed_words, "_drawn_factors", return_value=factors):
         assert_same_bits(vocabulary.find(as_words(texts)), expected)
+
+
+def of_one_bucket(n_words, factors):
+    """Words of several tokens whose hashes by `factors` all have the same high bits."""
+    inverse = [np.uint64(pow(int(factor), -1, 2**64)) for factor in factors]
+    mixed = np.arange(4 * n_words, dtype=np.uint64) * inverse[1]
+    mixed ^= mixed >> np.uint64(32)
+    words = np.sort(mixed * inverse[0])
+    return words[words >= np.uint64(2**63)][:n_words]
+
+
+def test_no_folder_can_hold_words_that_are_all_compared_with_each():
+    words = of_one_bucket(3000, _packed_words._FACTORS)
+    assert len(np.unique(Numbers(words).hashes(_packed_words._FACTORS) >> 32)) == 1
+    vocabulary = Vocabulary(words, np.zeros((0, 2), np.int32))
+    look_up = WordTable._ids_at
+    with mock.patch.object(WordTable, "_ids_at", autospec=True) as compare:
+        compare.side_effect = look_up
+        numbers = vocabulary.numbers(Words(words, np.array([0, len(words)])))
+    assert_array_equal(numbers[:, 0], np.arange(len(words)))
+    assert compare.call_count < 30
 
 
 def test_an_unknown_word_parts_the_words_around_it():

@@ -13,7 +13,7 @@ from sklearn.decomposition import PCA
 from tokenizers import Tokenizer
 
 from ._distill.tokenizer import static_tokenizer, tokens_by_id
-from ._tokens.tokenizer import unknown_token_id
+from ._tokens.library import unknown_token_id
 from ._utils.compat import Interval, validate_params
 from .embedding import StaticEmbedding
 

@@ -22,7 +22,7 @@ from sklearn_static import (
 )
 from sklearn_static._layers.layers import Head, Linear
 from sklearn_static._tokens.cache import ChunkMemory
-from sklearn_static._tokens.tokenizer import tokenize
+from sklearn_static._tokens.library import tokenize
 from sklearn_static._utils.lazy import lazy
 from sklearn_static.head import StaticHeadClassifier
 

@@ -15,7 +15,7 @@ from typing import Any
 from tokenizers import AddedToken, Tokenizer
 from tokenizers.models import WordLevel, WordPiece
 
-from .._tokens.tokenizer import unknown_token_id
+from .._tokens.library import unknown_token_id
 
 __all__ = ["static_tokenizer", "tokens_by_id"]
 

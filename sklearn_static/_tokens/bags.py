@@ -81,6 +81,12 @@ class TokenBags(NamedTuple):
             self.ids[ranges(self.offsets[index], lengths)], lengths
         )
 
+    def replaced(self, index: np.ndarray, others: TokenBags) -> TokenBags:
+        """The bags with `others` in place of those at `index`, an array of int."""
+        order = np.arange(len(self.offsets) - 1)
+        order[index] = len(order) + np.arange(len(index))
+        return TokenBags.concatenated([self, others]).take(order)
+
     def where(self, keep: np.ndarray) -> TokenBags:
         """Only the tokens for which the boolean mask `keep` is true."""
         kept_before = np.zeros(len(self.ids) + 1, dtype=np.int64)

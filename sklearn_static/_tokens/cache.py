@@ -1,9 +1,13 @@
-"""A memory of the token ids of chunks, for texts are full of chunks met before."""
+"""A memory of the token ids of chunks, for texts are full of chunks met before.
+
+A chunk is what a text is cut into: what stands between two spaces or, for
+:mod:`sklearn_static._tokens.words`, a word with the spaces before it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from itertools import accumulate, chain
+from collections.abc import Callable, Iterable, Sequence
+from itertools import accumulate, chain, count
 from sys import getsizeof
 from typing import Any
 
@@ -15,17 +19,22 @@ __all__ = ["ChunkMemory"]
 
 # Beyond the objects themselves: a place in the dict, and what allocating rounds up.
 _ENTRY_BYTES = 80
+_CHUNKS_AT_ONCE = 5000
 
-RowsOf = Callable[[Sequence[str]], list[bytes]]
+Split = Callable[[str], list[str]]
+RowsOf = Callable[[Sequence[str]], Sequence[bytes | None]]
+
+
+def _at_spaces(text: str) -> list[str]:
+    return text.split(" ")
 
 
 class ChunkMemory:
     """The token ids of every distinct chunk met so far.
 
-    A chunk is what stands between two spaces. The memory only grows; its owner replaces
-    it by an empty one when `n_bytes` passes a budget. Threads share it without a lock,
-    for which a process forked while it is held would wait forever: what two threads
-    learn at once is the same.
+    The memory only grows; its owner replaces it by an empty one when `n_bytes` passes a
+    budget. Threads share it without a lock, for which a process forked while it is held
+    would wait forever: what two threads learn at once is the same.
 
     Attributes
     ----------
@@ -34,40 +43,71 @@ class ChunkMemory:
     """
 
     def __init__(self) -> None:
-        self._rows: dict[str, bytes] = {}
+        self._rows: dict[str, bytes | None] = {}
+        self._turns = count()
         self.n_bytes = 0
 
-    def bags(self, texts: Sequence[str], rows_of: RowsOf) -> TokenBags:
+    def bags(
+        self,
+        texts: Sequence[str],
+        rows_of: RowsOf,
+        split: Split = _at_spaces,
+        tokenize: Callable[[Sequence[str]], TokenBags] | None = None,
+    ) -> TokenBags:
         """The tokens of `texts`.
 
         Parameters
         ----------
         texts : sequence of str
         rows_of : callable
-            From chunks that are new to the token ids of each, the bytes of int32.
+            From chunks that are new to the token ids of each, the bytes of int32, or
+            None for a chunk that is refused: its ids may be others in other texts.
+        split : callable
+            From a text to its chunks, by default those between spaces.
+        tokenize : callable, default=None
+            From texts with such a chunk to their TokenBags.
         """
-        rows: list[Any] = [self._row(text) for text in texts]
+        rows: list[Any] = [self._row(split(text)) for text in texts]
         new = [i for i, row in enumerate(rows) if row is None]
         if new:
-            self._learn([texts[i] for i in new], rows_of)
-            for i in new:
-                rows[i] = self._row(texts[i])
+            chunks = [split(texts[i]) for i in new]
+            self._learn(chain.from_iterable(chunks), rows_of)
+            for i, parts in zip(new, chunks, strict=True):
+                rows[i] = self._row(parts)
+        odd = [i for i in new if rows[i] is None]
+        if odd and tokenize is not None:
+            of_odd = tokenize([texts[i] for i in odd]).rows_of_bytes()
+            for i, row in zip(odd, of_odd, strict=True):
+                rows[i] = row
         ids = np.frombuffer(bytearray().join(rows), np.int32)
         ends = accumulate(map(len, rows), initial=0)
         n_bytes = np.fromiter(ends, np.int64, len(rows) + 1)
         return TokenBags(ids, n_bytes // ids.itemsize)
 
-    def _row(self, text: str) -> bytes | None:
-        """The ids of a text's tokens, one after the other; None if a chunk is new."""
-        try:
-            return b"".join(map(self._rows.__getitem__, text.split(" ")))
-        except KeyError:
-            return None
+    def rows(self, chunks: Sequence[str], rows_of: RowsOf) -> list[bytes | None]:
+        """The token ids of each of `chunks`; see :meth:`bags`."""
+        self._learn(chunks, rows_of)
+        return [self._rows[chunk] for chunk in chunks]
 
-    def _learn(self, texts: Sequence[str], rows_of: RowsOf) -> None:
-        chunks = dict.fromkeys(" ".join(texts).split(" "))
-        new = [chunk for chunk in chunks if chunk not in self._rows]
-        rows = rows_of(new)
-        n_bytes = sum(map(getsizeof, chain(new, rows))) + _ENTRY_BYTES * len(new)
-        self.n_bytes += n_bytes
-        self._rows.update(zip(new, rows, strict=True))
+    def known(self) -> dict[str, bytes | None]:
+        """A copy of all that has been learned."""
+        return self._rows.copy()
+
+    def _row(self, chunks: Sequence[str]) -> bytes | None:
+        """The ids of chunks, one after the other; None if one is new or refused."""
+        rows: list[Any] = list(map(self._rows.get, chunks))
+        return None if None in rows else b"".join(rows)
+
+    def _learn(self, chunks: Iterable[str], rows_of: RowsOf) -> None:
+        chunks = list(dict.fromkeys(chunks))
+        # From either end in turn, so that two threads that begin with the same texts
+        # meet in the middle.
+        if next(self._turns) % 2:
+            chunks.reverse()
+        for start in range(0, len(chunks), _CHUNKS_AT_ONCE):
+            part = chunks[start : start + _CHUNKS_AT_ONCE]
+            new = [chunk for chunk in part if chunk not in self._rows]
+            rows = rows_of(new) if new else []
+            n_bytes = sum(map(getsizeof, chain(new, rows))) + _ENTRY_BYTES * len(new)
+            self.n_bytes += n_bytes
+            self._rows.update(zip(new, rows, strict=True))

@@ -9,19 +9,20 @@ The policy is that of model2vec's inference, so that its vectors come out again:
 Tables of sentence-transformers are used under its own: the second step, where there is
 a ``max_length``, and neither of the others.
 
-There are several ways to the same ids. Where a tokenizer never looks across a space
-(:func:`splits_at_spaces`), the chunks between spaces are tokenized each for itself:
+There are several ways to the same ids. BERT's tokenizers never look across a space
+(:func:`splits_at_spaces`), so the chunks between spaces are tokenized each for itself:
 those of few texts are looked up in a memory of all chunks met so far, and joined; those
-of many texts go through array arithmetic, where the tokenizer is BERT's. What the
-memory lacks and arrays leave over is tokenized chunk by chunk. Other tokenizers get the
-texts as they are. Once what is remembered takes 50 MB, it is forgotten.
+of many texts go through array arithmetic. What the memory lacks and arrays leave over
+is tokenized chunk by chunk. Other tokenizers that split texts before spaces
+(:class:`Seams`) get the words that are new, and those of many texts are looked up by
+array arithmetic in a table of known ones. The others get the texts as they are. Once
+what is remembered takes 50 MB, it is forgotten.
 """
 
 from __future__ import annotations
 
-import json
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from numbers import Integral
 from string import printable
 from typing import Any, Literal, NamedTuple, get_args
@@ -34,8 +35,12 @@ from .._utils.lazy import lazy
 from .bags import TokenBags
 from .bert import Bert, ChunkPieces
 from .cache import ChunkMemory
+from .known_words import KnownWords
+from .library import checked_encodings, ids_of_each, tokenize, unknown_token_id
 from .parsing import TokenizerSource
+from .splitting import Seams, splits_at_spaces
 from .word_piece import AsciiWordPiece
+from .words import WordTokens, words_of
 
 __all__ = [
     "BagTokenizer",
@@ -43,7 +48,6 @@ __all__ = [
     "Pieces",
     "check_max_length",
     "copied",
-    "splits_at_spaces",
 ]
 
 Convention = Literal["model2vec", "sentence-transformers"]
@@ -57,8 +61,6 @@ _MANY_CHARACTERS = 100_000
 _MANY_CHUNKS = 50
 # From where on it is worth giving the library the vocabulary.
 _MANY_ODD_CHUNKS = 500
-# From where on the library's threads are worth waking.
-_MANY_TEXTS = 50
 _TRIAL = f"The quick fox, naïve café; лиса 敏捷 🦊 ᚠᛯ qzxj \0 {' '.join(printable)}"
 """Words and characters of every kind, some of which no vocabulary holds."""
 
@@ -135,8 +137,8 @@ class BagTokenizer:
             lengths = np.fromiter(map(len, vocabulary), np.int64, len(vocabulary))
             median = int(np.median(lengths)) if len(lengths) else 0
             self._max_chars = max_length * median
-        self._splits_at_spaces = splits_at_spaces(rules)
         self._memory = ChunkMemory()
+        self._known_words = KnownWords()
 
     @property
     def tokenizer(self) -> Tokenizer:
@@ -149,7 +151,7 @@ class BagTokenizer:
             return TokenBags.from_lengths(np.empty(0, np.int32), np.empty(0, np.int64))
         if self._max_chars is not None:
             texts = _cut(texts, self._max_chars)
-        bags = self._by_chunks(texts) if self._splits_at_spaces else self._plain(texts)
+        bags = self._bags(texts)
         if self.max_length is not None:
             bags = bags.truncate(self.max_length)
         if self.unknown_id is not None:
@@ -158,30 +160,58 @@ class BagTokenizer:
                 bags = bags.where(known)
         return bags
 
+    def _bags(self, texts: Sequence[str]) -> TokenBags:
+        if self._bert is None and self._word_tokens is None:
+            return self._plain(texts)
+        if sum(map(len, texts)) < _MANY_CHARACTERS:
+            return self._from_memory(texts)
+        if self._bert is None:
+            return self._by_words(texts, self._from_table)
+        return self._word_piece(texts, self._from_memory)
+
     def _plain(self, texts: Sequence[str]) -> TokenBags:
         starts = range(0, len(texts), _PLAIN_BATCH)
         parts = [self._tokenize(texts[at : at + _PLAIN_BATCH]) for at in starts]
         return TokenBags.concatenated(parts)
 
-    def _by_chunks(self, texts: Sequence[str]) -> TokenBags:
-        arrays = self._word_piece
-        if arrays is not None and sum(map(len, texts)) >= _MANY_CHARACTERS:
-            return arrays(texts, self._from_memory)
-        return self._from_memory(texts)
-
     def _from_memory(self, texts: Sequence[str]) -> TokenBags:
-        bags = self._memory.bags(texts, self._rows_of_chunks)
-        if self._memory.n_bytes > _MEMORY_BUDGET:
-            self._memory = ChunkMemory()
+        if self._bert is None:
+            bags = self._by_words(texts, self._words_from_memory)
+        else:
+            bags = self._memory.bags(texts, self._rows_of_chunks)
+        self._keep_to_budget()
         return bags
+
+    def _words_from_memory(self, texts: Sequence[str]) -> TokenBags:
+        return self._memory.bags(texts, self._word_tokens, words_of, self._plain)
+
+    def _from_table(self, texts: Sequence[str]) -> TokenBags:
+        """What the memory gives, faster where there are many texts."""
+        bags = self._known_words(texts, self._memory, self._word_tokens, self._plain)
+        self._keep_to_budget()
+        return bags
+
+    def _by_words(
+        self, texts: Sequence[str], tokenize: Callable[[Sequence[str]], TokenBags]
+    ) -> TokenBags:
+        """What `tokenize` gives; of texts whose first word is apart, as a whole."""
+        if not self._word_tokens.strips_start:
+            return tokenize(texts)
+        odd = [i for i, text in enumerate(texts) if text.startswith(" ")]
+        if not odd:
+            return tokenize(texts)
+        others = ["" if text.startswith(" ") else text for text in texts]
+        whole = self._plain([texts[i] for i in odd])
+        return tokenize(others).replaced(np.array(odd), whole)
+
+    def _keep_to_budget(self) -> None:
+        if self._memory.n_bytes + self._known_words.n_bytes > _MEMORY_BUDGET:
+            self._memory, self._known_words = ChunkMemory(), KnownWords()
 
     def _rows_of_chunks(self, chunks: Sequence[str]) -> list[bytes]:
         """The token ids of each chunk, as a memory keeps them."""
-        arrays = self._word_piece
-        if arrays is None:
-            return self._tokenize(chunks).rows_of_bytes()
         if len(chunks) >= _MANY_CHUNKS:
-            return arrays(chunks, self._tokenize_odd).rows_of_bytes()
+            return self._word_piece(chunks, self._tokenize_odd).rows_of_bytes()
         return [array("i", ids).tobytes() for ids in self._ids_of_few(chunks)]
 
     def _tokenize_odd(self, chunks: Sequence[str]) -> TokenBags:
@@ -203,7 +233,7 @@ class BagTokenizer:
         """The tokens of a text's bag, and where in the text they stand."""
         if self._max_chars is not None:
             text = text[: self._max_chars]
-        (encoding,) = _checked_encodings(self.tokenizer, [text])
+        (encoding,) = checked_encodings(self.tokenizer, [text])
         part = slice(self.max_length)
         ids = np.array(encoding.ids[part], np.int32)
         known = ids != (-1 if self.unknown_id is None else self.unknown_id)
@@ -217,11 +247,22 @@ class BagTokenizer:
 
     @lazy
     def _bert(self) -> Bert | None:
-        return Bert.of(self.source.rules, self.source.vocabulary)
+        """The parts of BERT's tokenizer, if it is one that splits at spaces."""
+        rules = self.source.rules
+        if not splits_at_spaces(rules):
+            return None
+        return Bert.of(rules, self.source.vocabulary)
 
     @lazy
-    def _word_piece(self) -> AsciiWordPiece | None:
-        return None if self._bert is None else AsciiWordPiece(self._bert)
+    def _word_tokens(self) -> WordTokens | None:
+        """Words to tokens, if it is another that splits before spaces."""
+        seams = None if self._bert is not None else Seams.of(self.source.rules)
+        tokens = None if seams is None else WordTokens(self.tokenizer, seams)
+        return tokens if tokens is not None and tokens.usable else None
+
+    @lazy
+    def _word_piece(self) -> AsciiWordPiece:
+        return AsciiWordPiece(self._bert)
 
     @lazy
     def _chunk_pieces(self) -> ChunkPieces:
@@ -278,116 +319,3 @@ def _try(tokenizer: Tokenizer) -> None:
     # Alone, not as a batch, for which the library would start its threads.
     with reraise_as(ValueError, "The tokenizer fails on ordinary text"):
         tokenizer.encode(_TRIAL, add_special_tokens=False)
-
-
-def tokenize(tokenizer: Tokenizer, texts: Sequence[str]) -> TokenBags:
-    """What :func:`ids_of_each` gives, as bags."""
-    return TokenBags.from_rows(ids_of_each(tokenizer, texts))
-
-
-def ids_of_each(tokenizer: Tokenizer, texts: Sequence[str]) -> list[list[int]]:
-    """All token ids of each text, unknown ones too, without special tokens.
-
-    Lone surrogates, which are no characters, count as U+FFFD.
-
-    Raises
-    ------
-    ValueError
-        If the tokenizer fails on a text.
-    """
-    return [encoding.ids for encoding in _checked_encodings(tokenizer, texts)]
-
-
-def _checked_encodings(tokenizer: Tokenizer, texts: Sequence[str]) -> list[Any]:
-    with reraise_as(ValueError, "The tokenizer fails on a text"):
-        try:
-            return _encodings(tokenizer, texts)
-        except TypeError:
-            texts = [_without_lone_surrogates(text) for text in texts]
-            return _encodings(tokenizer, texts)
-
-
-def _encodings(tokenizer: Tokenizer, texts: Sequence[str]) -> list[Any]:
-    if len(texts) < _MANY_TEXTS:
-        return [tokenizer.encode(text, add_special_tokens=False) for text in texts]
-    return tokenizer.encode_batch_fast(texts, add_special_tokens=False)
-
-
-def _without_lone_surrogates(text: str) -> str:
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-
-
-def unknown_token_id(tokenizer: Tokenizer) -> int | None:
-    """The id that `tokenizer` gives to what it does not know, if it has one."""
-    model = tokenizer.model
-    if hasattr(model, "unk_token"):
-        token = model.unk_token
-        return None if token is None else tokenizer.token_to_id(token)
-    unknown_id: int | None = _spec(model).get("unk_id")
-    return unknown_id
-
-
-_SPACE_BLIND_NORMALIZERS = {
-    *("BertNormalizer", "Lowercase", "StripAccents"),
-    *("NFC", "NFD", "NFKC", "NFKD"),
-}
-_SPACE_SPLITTERS = {"BertPreTokenizer", "Whitespace", "WhitespaceSplit"}
-_PLAIN_PROCESSORS = {"BertProcessing", "RobertaProcessing", "ByteLevel"}
-
-
-def splits_at_spaces(tokenizer: Tokenizer) -> bool:
-    """Whether the tokens of a text are those of its space-delimited chunks, joined.
-
-    True only where this is proven: the normalizer changes no character because of one
-    beyond a space, the pre-tokenizer always splits at a space and drops it, the model
-    is not random, the post-processor repeats and drops nothing, and no added token is
-    empty or contains white space.
-    """
-    normalizers = _flat(tokenizer.normalizer, "normalizers")
-    pre_tokenizers = _flat(tokenizer.pre_tokenizer, "pretokenizers")
-    processors = _flat(tokenizer.post_processor, "processors")
-    return (
-        all(part["type"] in _SPACE_BLIND_NORMALIZERS for part in normalizers)
-        and bool(pre_tokenizers)
-        and all(part["type"] in _SPACE_SPLITTERS for part in pre_tokenizers)
-        and all(map(_only_adds_special_tokens, processors))
-        and getattr(tokenizer.model, "dropout", None) is None
-        and all(map(_is_one_chunk, _added_contents(tokenizer)))
-    )
-
-
-def _added_contents(tokenizer: Tokenizer) -> Iterator[str]:
-    """The contents of the added tokens, as they stand and normalised.
-
-    Normalisers make spaces out of other characters, a tab for instance, so that a token
-    that was added with a tab is found where a text has a space. One of which they leave
-    nothing is found between any two characters.
-    """
-    for token in tokenizer.get_added_tokens_decoder().values():
-        yield token.content
-        if tokenizer.normalizer is not None:
-            yield tokenizer.normalizer.normalize_str(token.content)
-
-
-def _is_one_chunk(content: str) -> bool:
-    return bool(content) and not any(map(str.isspace, content))
-
-
-def _only_adds_special_tokens(processor: dict[str, Any]) -> bool:
-    if processor["type"] != "TemplateProcessing":
-        return processor["type"] in _PLAIN_PROCESSORS
-    sequences = [part["Sequence"] for part in processor["single"] if "Sequence" in part]
-    return [sequence["id"] for sequence in sequences] == ["A"]
-
-
-def _flat(component: Any, key: str) -> list[dict[str, Any]]:
-    """The specifications of a tokenizer component, sequences opened."""
-    if component is None:
-        return []
-    spec = _spec(component)
-    return spec[key] if spec["type"] == "Sequence" else [spec]
-
-
-def _spec(component: Any) -> dict[str, Any]:
-    spec: dict[str, Any] = json.loads(component.__getstate__())
-    return spec

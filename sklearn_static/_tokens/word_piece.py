@@ -15,8 +15,7 @@ References
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from itertools import pairwise
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -24,11 +23,10 @@ import numpy as np
 from .bags import TokenBags, ranges
 from .bert import Bert
 from .hash_table import MAX_BYTES, PackedText, WordTable
+from .utf8 import batches, numbers_of_bytes, utf8
 
 __all__ = ["AsciiWordPiece"]
 
-# Bounds the memory, which is many bytes per character.
-_BATCH_CHARACTERS = 1 << 20
 # Bytes per character of a batch from which on so few chunks are ASCII that the fallback
 # alone is faster.
 _MOSTLY_FOREIGN = 1.25
@@ -93,17 +91,17 @@ class AsciiWordPiece:
             The fallback: from a list of str, texts or chunks, to their TokenBags.
         """
         return TokenBags.concatenated(
-            [self._bags(batch, tokenize_others) for batch in _batches(texts)]
+            [self._bags(batch, tokenize_others) for batch in batches(texts)]
         )
 
     def _bags(self, texts: Sequence[str], tokenize_others: Tokenize) -> TokenBags:
         # One string for the whole batch, so that encoding and lower-casing are one call
         # each. The spaces separate the words of neighbouring texts.
         joined = " ".join(texts)
-        data = _utf8(joined)
+        data = utf8(joined)
         if len(data) > _MOSTLY_FOREIGN * len(joined):
             return tokenize_others(texts)
-        ends = np.cumsum(_numbers_of_bytes(texts) + 1)
+        ends = np.cumsum(numbers_of_bytes(texts) + 1)
         units = self._units(data)
         bags = self._unit_bags(data, units, tokenize_others)
         # Units are in order, so those of a text are a run; the first byte of each text
@@ -218,30 +216,6 @@ def _kinds_of_bytes(plain: str) -> bytes:
     for byte in _SPACES:
         kinds[byte] = _SPACE
     return bytes(kinds)
-
-
-def _batches(texts: Sequence[str]) -> Iterator[Sequence[str]]:
-    """The texts in order, about a million characters at a time."""
-    lengths = np.fromiter(map(len, texts), np.int64, len(texts))
-    group = np.cumsum(lengths) // _BATCH_CHARACTERS
-    cuts = np.flatnonzero(np.diff(group)) + 1
-    for start, stop in pairwise([0, *cuts.tolist(), len(texts)]):
-        yield texts[start:stop]
-
-
-def _utf8(text: str) -> bytes:
-    """The UTF-8 bytes of a text, lone surrogates included."""
-    return text.encode("utf-8", "surrogatepass")
-
-
-def _numbers_of_bytes(texts: Sequence[str]) -> np.ndarray:
-    """The number of UTF-8 bytes of each text."""
-    n_texts = len(texts)
-    n_bytes = np.fromiter(map(len, texts), np.int64, n_texts)
-    is_ascii = np.fromiter(map(str.isascii, texts), bool, n_texts)
-    for i in np.flatnonzero(~is_ascii).tolist():
-        n_bytes[i] = len(_utf8(texts[i]))
-    return n_bytes
 
 
 def _runs(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

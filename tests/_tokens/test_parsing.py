@@ -9,8 +9,9 @@ from numpy.testing import assert_array_equal
 from tokenizers import AddedToken, Tokenizer
 
 from sklearn_static import StaticEmbedding
+from sklearn_static._tokens.library import tokenize
 from sklearn_static._tokens.parsing import parsed
-from sklearn_static._tokens.tokenizer import BagTokenizer, tokenize
+from sklearn_static._tokens.tokenizer import BagTokenizer
 
 
 def bundled(*added):

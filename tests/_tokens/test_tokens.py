@@ -18,13 +18,9 @@ from tokenizers import (
 )
 
 from sklearn_static._tokens.bags import TokenBags
-from sklearn_static._tokens.tokenizer import (
-    BagTokenizer,
-    check_max_length,
-    splits_at_spaces,
-    tokenize,
-    unknown_token_id,
-)
+from sklearn_static._tokens.library import tokenize, unknown_token_id
+from sklearn_static._tokens.splitting import splits_at_spaces
+from sklearn_static._tokens.tokenizer import BagTokenizer, check_max_length
 
 SPACES = " \t\n\r\x0b\x0c\x1c\x1f\x85\xa0\u2009\u2028\u3000"
 ODD = "\x00\x7f\xad\u200b\ufeff\ufffd´\u0301\u0316\u0323\u1161ᄒ가中文éÉßİΣςﬁﷺ😀"
@@ -104,8 +100,12 @@ ACCEPTED = {
 def assert_every_way_is_the_same(bag_tokenizer, batch):
     expected = bag_tokenizer._plain(batch)
     assert_same_bags(bag_tokenizer._from_memory(batch), expected)
-    if bag_tokenizer._word_piece is not None:
+    if bag_tokenizer._bert is not None:
         actual = bag_tokenizer._word_piece(batch, bag_tokenizer._from_memory)
+        assert_same_bags(actual, expected)
+        return
+    for _ in range(2):
+        actual = bag_tokenizer._by_words(batch, bag_tokenizer._from_table)
         assert_same_bags(actual, expected)
 
 

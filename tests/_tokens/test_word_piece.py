@@ -11,9 +11,9 @@ from numpy.testing import assert_array_equal
 from tokenizers import AddedToken, Tokenizer, models, normalizers, pre_tokenizers
 
 from sklearn_static._tokens import hash_table as _packed_words
-from sklearn_static._tokens import tokenizer as _tokens
+from sklearn_static._tokens import library as _library
 from sklearn_static._tokens.bert import Bert, ChunkPieces
-from sklearn_static._tokens.tokenizer import tokenize
+from sklearn_static._tokens.library import tokenize
 from sklearn_static._tokens.word_piece import AsciiWordPiece
 
 PIECES = [
@@ -86,7 +86,7 @@ def bert(tokenizer):
 def assert_same(tokenizer, texts):
     library, word_piece = partial(tokenize, tokenizer), AsciiWordPiece(bert(tokenizer))
     actual, expected = word_piece(texts, library), library(texts)
-    ids_of_each = partial(_tokens.ids_of_each, tokenizer)
+    ids_of_each = partial(_library.ids_of_each, tokenizer)
     assert ChunkPieces(bert(tokenizer))(texts, ids_of_each) == ids_of_each(texts)
     assert_array_equal(actual.ids, expected.ids)
     assert_array_equal(actual.offsets, expected.offsets)
@@ -181,7 +181,7 @@ def left_of_few(tokenizer, chunks):
 
     def others(chunks):
         left.extend(chunks)
-        return _tokens.ids_of_each(tokenizer, chunks)
+        return _library.ids_of_each(tokenizer, chunks)
 
     ChunkPieces(bert(tokenizer))(chunks, others)
     return left

@@ -72,10 +72,11 @@ def _plain_vectors(table: StaticEmbedding, texts: Sequence[str]) -> np.ndarray:
 def check_cache(table: StaticEmbedding, texts: Sequence[str]) -> None:
     """Check that the quick ways give exactly what the plain one gives."""
     tokenizer = table._bag_tokenizer
-    plain, arrays = tokenizer._plain(texts), tokenizer._word_piece
-    ways = [tokenizer._from_memory] * 2
-    if arrays is not None:
-        ways.append(lambda texts: arrays(texts, tokenizer._tokenize))
+    plain, ways = tokenizer._plain(texts), [tokenizer._from_memory] * 2
+    if tokenizer._bert is None:
+        ways += [lambda texts: tokenizer._by_words(texts, tokenizer._from_table)] * 2
+    else:
+        ways.append(lambda texts: tokenizer._word_piece(texts, tokenizer._tokenize))
     for way in ways:
         quick = way(texts)
         assert_array_equal(quick.offsets, plain.offsets)

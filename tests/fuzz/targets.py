@@ -152,7 +152,11 @@ def _n_tokens(content: bytes) -> int:
     return min(tokenizer.n_tokens, 1000)
 
 
-REMEMBERING = [name for name, t in TABLES.items() if t._bag_tokenizer._splits_at_spaces]
+REMEMBERING = [
+    name
+    for name, t in TABLES.items()
+    if t._bag_tokenizer._bert or t._bag_tokenizer._word_tokens
+]
 TARGETS: dict[str, tuple[st.SearchStrategy[Any], Callable[[Any], None]]] = {
     "cache": (
         st.tuples(st.sampled_from(REMEMBERING), texts().filter(bool)),

@@ -237,7 +237,10 @@ class StaticPipeline(TopTokensMixin, VersionedPickleMixin, FolderMixin, Pipeline
             return getattr(super(), method)(X, **params)
         transformer, head = parts
         texts = transformer._check_texts(X, reset=False)
-        return of_texts(getattr(head, method), transformer.transform, texts)
+        # Without the checks and frames that `transform` adds, unless it is another's.
+        is_own = type(transformer) is not StaticEmbeddingTransformer
+        embed = transformer.transform if is_own else transformer._features
+        return of_texts(getattr(head, method), embed, texts)
 
     def _explained_parts(self) -> Any:
         transformer, head = self._parts("be explained.")

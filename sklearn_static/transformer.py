@@ -18,6 +18,7 @@ from sklearn.base import (
 from sklearn.utils.validation import check_is_fitted
 
 from ._lexical.weights import WordWeights
+from ._lexical.words import FEW
 from ._tokens.bags import TokenBags
 from ._utils.compat import Interval, StrOptions
 from ._utils.parallel import DEFAULT_BATCH_SIZE, for_each_batch
@@ -165,10 +166,11 @@ class StaticEmbeddingTransformer(
         NotFittedError
             If the model is a name or folder and has not been opened by ``fit``.
         """
+        return self._features(self._check_texts(X, reset=False))
+
+    def _features(self, texts: list[str]) -> np.ndarray:
         return features_of(
-            self.embedding,
-            self.word_weights,
-            self._check_texts(X, reset=False),
+            *(self.embedding, self.word_weights, texts),
             batch_size=self.batch_size,
             show_progress_bar=bool(self.verbose),
         )
@@ -233,7 +235,8 @@ def features_of(
         return embedding.encode(
             texts, batch_size=batch_size, show_progress_bar=show_progress_bar
         )
-    # One array for both, written in place: stacking would copy all embeddings.
+    if len(texts) == 1 and not show_progress_bar:
+        return features_of_bags(embedding, word_weights, embedding.tokenize(texts))
     out = _unwritten(embedding, word_weights, len(texts))
 
     def write(part: slice) -> None:
@@ -269,7 +272,11 @@ def _write(
     bags: TokenBags,
 ) -> None:
     embedding.pool(bags, out=out[:, : embedding.n_dimensions])
-    out[:, embedding.n_dimensions :] = word_weights(embedding.words(bags))
+    if len(out) == 1 and len(bags.ids) <= FEW:
+        scores = word_weights.of_one(embedding.words_of_one(bags))
+    else:
+        scores = word_weights(embedding.words(bags))
+    out[:, embedding.n_dimensions :] = scores
 
 
 def parts_of(

@@ -156,7 +156,34 @@ def test_a_text_is_embedded_the_same_whatever_is_beside_it(
     assert_array_equal(together, alone)
 
 
-def test_a_full_memory_does_not_change_the_result(embedding, odd_texts):
+@pytest.mark.parametrize("max_length", [None, 1, 3, 512])
+@pytest.mark.parametrize("kind", TABLES)
+def test_a_text_that_is_known_is_embedded_alone_as_among_others(
+    tokenizer, odd_texts, plain_texts, kind, max_length
+):
+    """Bit for bit, with unknown tokens and more than there may be, too."""
+    table = table_of(kind, tokenizer.get_vocab_size())
+    texts = [*odd_texts, *plain_texts, "fox qqqq ¤ fox", "[UNK] the ¤"]
+    for settings in ({"normalize": True}, {"convention": "sentence-transformers"}):
+        embedding = StaticEmbedding(
+            tokenizer=tokenizer, **table, max_length=max_length, **settings
+        )
+        together = embedding.encode(texts)
+        for text, expected in zip(texts, together, strict=True):
+            alone = embedding.encode([text])
+            assert alone.shape == (1, embedding.n_dimensions)
+            assert alone.dtype == np.float32
+            assert alone.tobytes() == expected.tobytes()
+
+
+def test_embeddings_of_single_texts_are_memory_of_their_own(embedding):
+    first = embedding.encode(["fox"])
+    expected = first.copy()
+    first += 1
+    assert_array_equal(embedding.encode(["fox"]), expected)
+
+
+def test_a_full_memory_does_not_change_the_result(monkeypatch, embedding, odd_texts):
     expected = embedding.encode(odd_texts)
     for i in range(70):
         # Words of a megabyte, of which 50 are remembered at most.

@@ -17,8 +17,13 @@ from sklearn.model_selection import cross_val_score
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.utils.validation import check_is_fitted
+from toys import toy_embedding, toy_texts
 
-from sklearn_static import StaticEmbeddingTransformer, StaticPipeline
+from sklearn_static import (
+    StaticEmbeddingTransformer,
+    StaticLinearClassifier,
+    StaticPipeline,
+)
 from sklearn_static._layers.layers import LayerNorm, Linear, Scale, mlp
 from sklearn_static.head import StaticHeadRegressor
 
@@ -53,6 +58,37 @@ def test_it_predicts_what_its_layers_give(pipeline, embedding, odd_texts):
     assert_allclose(pipeline.predict_proba(odd_texts), probabilities, atol=1e-6)
     expected = pipeline.classes_[scores.argmax(axis=1)]
     assert_array_equal(pipeline.predict(odd_texts), expected)
+
+
+def test_texts_are_predicted_alone_as_among_others():
+    texts, labels = toy_texts()
+    model = StaticLinearClassifier(toy_embedding(), random_state=0)
+    pipeline = model.fit(texts, labels).to_pipeline()
+    texts = [*texts[:20], "", " ", "oven" * 9, " ".join(texts)]
+    for transformer in (pipeline["embedding"], clone(pipeline["embedding"])):
+        together = transformer.transform(texts)
+        alone = [transformer.transform([text]) for text in texts]
+        assert np.concatenate(alone).tobytes() == together.tobytes()
+    for method in METHODS:
+        together = getattr(pipeline, method)(texts)
+        alone = np.concatenate([getattr(pipeline, method)([text]) for text in texts])
+        if method == "predict":
+            assert_array_equal(alone, together)
+        else:
+            assert_allclose(alone, together, rtol=1e-5)
+
+
+def test_a_transform_of_ones_own_is_called(pipeline):
+    class Reversed(StaticEmbeddingTransformer):
+        def transform(self, X):
+            return super().transform(X)[:, ::-1]
+
+    own = StaticPipeline(
+        [("embedding", Reversed(pipeline["embedding"].model)), pipeline.steps[1]]
+    )
+    expected = pipeline["head"].predict_proba(own["embedding"].transform(["fox"]))
+    assert_array_equal(own.predict_proba(["fox"]), expected)
+    assert not np.array_equal(expected, pipeline.predict_proba(["fox"]))
 
 
 def test_probabilities_are_consistent(pipeline, odd_texts):

@@ -9,7 +9,7 @@ import numpy as np
 from .._tokens.bags import TokenBags
 from .._tokens.hash_table import Numbers, WordTable
 from .._utils.lazy import lazy
-from .words import Words
+from .words import FEW, Words
 
 __all__ = ["Learned", "Vocabulary", "fit_vocabulary", "pair_codes"]
 
@@ -18,8 +18,6 @@ _MIN_PAIR_DF = 2
 # More than any tokenizer has. It limits the array that is indexed by token id; greater
 # ids would be looked up in the hash table, as words of several tokens are.
 _MANY_IDS = 1 << 24
-# Up to this many words in a single text, a loop is faster than array arithmetic.
-_FEW = 256
 
 
 class Vocabulary:
@@ -51,8 +49,8 @@ class Vocabulary:
         words : Words
             As a :class:`WordFinder` finds them.
         """
-        if len(words.offsets) == 2 and len(words.hashes) <= _FEW:
-            found = self._find_one(words.hashes.tolist())
+        if len(words.offsets) == 2 and len(words.hashes) <= FEW:
+            found = self.find_one(words.hashes.tolist())
             return TokenBags(np.array(found, np.int32), np.array([0, len(found)]))
         # Row by row, so that each word is followed by its pair with the word before.
         bags = TokenBags(self.numbers(words).ravel(), 2 * words.offsets)
@@ -98,8 +96,8 @@ class Vocabulary:
         of_ids[ids] = np.flatnonzero(self.words < np.uint64(_MANY_IDS))
         return of_ids
 
-    def _find_one(self, hashes: list[int]) -> list[int]:
-        """The numbers of words and known pairs of one text, by a loop."""
+    def find_one(self, hashes: list[int]) -> list[int]:
+        """The ids that :meth:`find` gives for the words of one text."""
         found = []
         of_ids, others, pairs = self._of_one
         n_ids, n_words, before = len(of_ids), len(self.words), -1

@@ -14,7 +14,7 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from .._tokens.bags import TokenBags
-from .._tokens.pooling import summed
+from .._tokens.pooling import sum_of_rows, summed
 from .._utils.lazy import lazy
 from .._utils.pickling import with_version, without_version
 from .vocabulary import Vocabulary, pair_codes
@@ -89,6 +89,13 @@ class WordWeights:
         lengths = np.sqrt(sums[:, -1:])
         lengths[lengths == 0] = 1
         out: np.ndarray = sums[:, :-1] / lengths
+        return out
+
+    def of_one(self, hashes: list[int]) -> np.ndarray:
+        """What calling this object gives for the words of one text."""
+        found = np.array(self.vocabulary.find_one(hashes), np.int32)
+        sums = sum_of_rows(found, self._table)
+        out: np.ndarray = sums[:, :-1] / (np.sqrt(sums[0, -1]) or 1)
         return out
 
     def parts(self, words: Words) -> np.ndarray:

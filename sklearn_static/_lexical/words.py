@@ -18,18 +18,17 @@ from tokenizers import Tokenizer
 from .._tokens.bags import TokenBags
 from .._utils.lazy import lazy
 
-__all__ = ["WordFinder", "Words"]
+__all__ = ["FEW", "WordFinder", "Words"]
 
 _BEGINNINGS = ("▁", "Ġ")
 # How vocabularies spell a space, a line feed, a tab and a carriage return.
 _NO_SPACES = str.maketrans("", "", "▁ĠĊĉč")
 _BEGINS, _HAS_LETTERS, _IS_WORD = 1, 2, 4
-# Up to this many tokens in a single text, a loop is faster than array arithmetic,
-# whose calls take some microseconds each.
-_FEW = 256
-# Factors of the second token of a word, the third and so on, so that the order of the
-# tokens changes the hash. Powers of an odd number: each is invertible modulo 2 to the
-# 64, where those of an even one would shift the bits of a token out.
+FEW = 256
+"""Up to so many tokens or words of a text, loops are faster than array arithmetic."""
+# What each further token of a word is multiplied by: powers of an odd number, since
+# those of an even one would push bits out on the left until nothing of a token is left.
+# Without them, words of the same tokens in another order would have the same hash.
 _POWERS = np.uint64(0xD1B54A32D192ED03) ** np.arange(64, dtype=np.uint64)
 # The bit that distinguishes a hash of several tokens from the id of a single one.
 _SEVERAL = np.uint64(2**63)
@@ -80,8 +79,8 @@ class WordFinder:
     def __call__(self, bags: TokenBags) -> Words:
         """The words of each bag."""
         ids, offsets = bags
-        if len(offsets) == 2 and len(ids) <= _FEW:
-            hashes = np.array(self._hashes_of_one(ids.tolist()), np.uint64)
+        if len(offsets) == 2 and len(ids) <= FEW:
+            hashes = np.array(self.of_one(ids.tolist()), np.uint64)
             return Words(hashes, np.array([0, len(hashes)]))
         if not len(ids):
             return Words(np.empty(0, np.uint64), np.zeros_like(offsets))
@@ -133,21 +132,21 @@ class WordFinder:
         begins[bags.offsets[:-1][bags.lengths > 0]] = True
         return begins
 
-    def _hashes_of_one(self, ids: list[int]) -> list[int]:
-        """The words of one text, by a loop; the same hashes as :meth:`__call__`."""
+    def of_one(self, ids: list[int]) -> list[int]:
+        """The words of the tokens of one text, without the cost of making arrays."""
         hashes = []
         roles, several = self._roles, int(_SEVERAL)
-        first, word, n_later, is_whole, has_ended = 0, 0, 0, False, True
+        first, word, n_later, is_whole, has_ended = 0, 0, 0, 0, True
         for i in ids:
             role = roles[i]
             if has_ended or role & _BEGINS:
                 if is_whole:
                     hashes.append(word)
                 first = word = i
-                n_later, is_whole = 0, bool(role & _IS_WORD)
+                n_later, is_whole = 0, role & _IS_WORD
             else:
                 total = word if n_later else int(self._hashes[first])
-                n_later, is_whole = min(n_later + 1, len(_POWERS) - 1), True
+                n_later, is_whole = min(n_later + 1, len(_POWERS) - 1), 1
                 total += int(self._hashes[i]) * int(_POWERS[n_later])
                 word = total % 2**64 | several
             has_ended = not role & _HAS_LETTERS

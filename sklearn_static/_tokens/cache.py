@@ -15,7 +15,7 @@ import numpy as np
 
 from .bags import TokenBags
 
-__all__ = ["ChunkMemory"]
+__all__ = ["ChunkMemory", "at_spaces"]
 
 # Beyond the objects themselves: a place in the dict, and what allocating rounds up.
 _ENTRY_BYTES = 80
@@ -25,7 +25,8 @@ Split = Callable[[str], list[str]]
 RowsOf = Callable[[Sequence[str]], Sequence[bytes | None]]
 
 
-def _at_spaces(text: str) -> list[str]:
+def at_spaces(text: str) -> list[str]:
+    """What stands between the spaces of a text."""
     return text.split(" ")
 
 
@@ -43,7 +44,7 @@ class ChunkMemory:
     """
 
     def __init__(self) -> None:
-        self._rows: dict[str, bytes | None] = {}
+        self._rows: dict[str, Any] = {}
         self._turns = count()
         self.n_bytes = 0
 
@@ -51,7 +52,7 @@ class ChunkMemory:
         self,
         texts: Sequence[str],
         rows_of: RowsOf,
-        split: Split = _at_spaces,
+        split: Split = at_spaces,
         tokenize: Callable[[Sequence[str]], TokenBags] | None = None,
     ) -> TokenBags:
         """The tokens of `texts`.
@@ -67,13 +68,13 @@ class ChunkMemory:
         tokenize : callable, default=None
             From texts with such a chunk to their TokenBags.
         """
-        rows: list[Any] = [self._row(split(text)) for text in texts]
+        rows: list[Any] = [self.row(split(text)) for text in texts]
         new = [i for i, row in enumerate(rows) if row is None]
         if new:
             chunks = [split(texts[i]) for i in new]
             self._learn(chain.from_iterable(chunks), rows_of)
             for i, parts in zip(new, chunks, strict=True):
-                rows[i] = self._row(parts)
+                rows[i] = self.row(parts)
         odd = [i for i in new if rows[i] is None]
         if odd and tokenize is not None:
             of_odd = tokenize([texts[i] for i in odd]).rows_of_bytes()
@@ -93,10 +94,12 @@ class ChunkMemory:
         """A copy of all that has been learned."""
         return self._rows.copy()
 
-    def _row(self, chunks: Sequence[str]) -> bytes | None:
+    def row(self, chunks: Sequence[str]) -> bytes | None:
         """The ids of chunks, one after the other; None if one is new or refused."""
-        rows: list[Any] = list(map(self._rows.get, chunks))
-        return None if None in rows else b"".join(rows)
+        try:
+            return b"".join(map(self._rows.__getitem__, chunks))
+        except (KeyError, TypeError):
+            return None
 
     def _learn(self, chunks: Iterable[str], rows_of: RowsOf) -> None:
         chunks = list(dict.fromkeys(chunks))

@@ -7,7 +7,7 @@ from scipy.sparse import csr_array
 
 from .bags import TokenBags
 
-__all__ = ["parts", "pool", "summed"]
+__all__ = ["parts", "pool", "sum_of_rows", "summed"]
 
 # Added to the length of a mean, so that one of zero is divided by it without a branch;
 # far below what changes any other.
@@ -45,11 +45,24 @@ def pool(
         All zeros for an empty bag.
     """
     sums = summed(bags, table, weights)
+    if len(sums) == 1:
+        return _divided(sums, len(bags.ids), normalize, sums if out is None else out)
     divisors = np.maximum(bags.lengths, 1).astype(np.float32)
     if normalize:
         sums /= divisors[:, None]
         divisors = np.sqrt(np.einsum("ij,ij->i", sums, sums)) + _TINY
     return np.divide(sums, divisors[:, None], out=sums if out is None else out)
+
+
+def _divided(
+    sums: np.ndarray, n_tokens: int, normalize: bool, out: np.ndarray
+) -> np.ndarray:
+    """What :func:`pool` makes of the sum of one bag, by numbers instead of arrays."""
+    divisor = np.float32(max(n_tokens, 1))
+    if normalize:
+        sums /= divisor
+        divisor = np.sqrt(np.einsum("ij,ij->i", sums, sums)[0]) + _TINY
+    return np.divide(sums, divisor, out=out)
 
 
 def parts(
@@ -83,15 +96,22 @@ def summed(
     """The sum of the (weighted) vectors of each bag's tokens; see :func:`pool`."""
     n_texts, n_tokens = len(bags.offsets) - 1, len(bags.ids)
     if n_texts == 1 and n_tokens <= _FEW and weights is None and table.shape[1] > 1:
-        # The same additions in the same order as the sparse product, so that a text has
-        # the same embedding alone as among others. Not with weights, since the product
-        # rounds once for a multiplication and an addition, and not for a single column,
-        # which numpy sums pairwise.
-        rows = table.take(bags.ids, axis=0)
-        return np.add.reduce(rows, axis=0, keepdims=True, initial=0)
-    # One sparse product in compiled code, without an array of (n_tokens, n_dimensions).
+        # Weights would be multiplied by in steps of their own, which rounds otherwise,
+        # and numpy adds up a lone column in an order of its own.
+        return sum_of_rows(bags.ids, table)
     if weights is None:
         weights = np.ones(n_tokens, np.float32)
     shape = (n_texts, len(table))
     sums: np.ndarray = csr_array((weights, bags.ids, bags.offsets), shape=shape) @ table
+    return sums
+
+
+def sum_of_rows(ids: np.ndarray, table: np.ndarray) -> np.ndarray:
+    """The sum of some rows of a table of several columns, of shape (1, n_columns).
+
+    The same additions in the same order as :func:`summed` makes, without the cost of
+    making a matrix.
+    """
+    rows = table.take(ids, axis=0)
+    sums: np.ndarray = np.add.reduce(rows, axis=0, keepdims=True, initial=0)
     return sums

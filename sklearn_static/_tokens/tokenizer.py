@@ -34,7 +34,7 @@ from .._utils.errors import reraise_as
 from .._utils.lazy import lazy
 from .bags import TokenBags
 from .bert import Bert, ChunkPieces
-from .cache import ChunkMemory
+from .cache import ChunkMemory, at_spaces
 from .known_words import KnownWords
 from .library import checked_encodings, ids_of_each, tokenize, unknown_token_id
 from .parsing import TokenizerSource
@@ -151,6 +151,10 @@ class BagTokenizer:
             return TokenBags.from_lengths(np.empty(0, np.int32), np.empty(0, np.int64))
         if self._max_chars is not None:
             texts = _cut(texts, self._max_chars)
+        if len(texts) == 1:
+            bag = self._known_bag(texts[0])
+            if bag is not None:
+                return bag
         bags = self._bags(texts)
         if self.max_length is not None:
             bags = bags.truncate(self.max_length)
@@ -159,6 +163,30 @@ class BagTokenizer:
             if not known.all():
                 bags = bags.where(known)
         return bags
+
+    def _known_bag(self, text: str) -> TokenBags | None:
+        """What calling this object gives for one text of known chunks or words."""
+        split = self._split
+        row = None if split is None else self._memory.row(split(text))
+        if row is None:
+            return None
+        ids = np.frombuffer(row, np.int32)[: self.max_length]
+        # Looking for the bytes takes a tenth of the time of comparing the ids.
+        if self.unknown_id is not None and self._unknown_bytes in row:
+            ids = ids[ids != self.unknown_id]
+        return TokenBags(ids, np.array([0, len(ids)]))
+
+    @lazy
+    def _unknown_bytes(self) -> bytes:
+        return np.array([self.unknown_id], np.int32).tobytes()
+
+    @lazy
+    def _split(self) -> Callable[[str], list[str]] | None:
+        """From a text to what the memory knows."""
+        if self._bert is not None:
+            return at_spaces
+        tokens = self._word_tokens
+        return None if tokens is None or tokens.strips_start else words_of
 
     def _bags(self, texts: Sequence[str]) -> TokenBags:
         if self._bert is None and self._word_tokens is None:

@@ -230,6 +230,11 @@ def assert_same_bits(actual, expected):
         assert mine.tobytes() == other.tobytes()
 
 
+def by_arrays(module):
+    """A context in which no text is short enough for loops."""
+    return mock.patch.object(module, "FEW", -1)
+
+
 def each_alone(offsets, values):
     """The parts of `values` for each text, with offsets as of one text."""
     for start, stop in pairwise(offsets):
@@ -274,6 +279,8 @@ def test_a_text_alone_has_the_scores_that_it_has_among_others(known, texts):
         alone, ids = Words(*one), next(expected)
         assert_same_bits(word_weights.vocabulary.find(alone), ids)
         assert word_weights(alone).tobytes() == scores[i].tobytes()
+        hashes = alone.hashes.tolist()
+        assert word_weights.of_one(hashes).tobytes() == scores[i].tobytes()
 
 
 # What texts teach

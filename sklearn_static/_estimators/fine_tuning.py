@@ -503,10 +503,9 @@ class FineTuned(Hooks, StaticModelBase):
         """A row for each epoch, in skorch's History, or a list where skorch is not."""
         rows = self._history
         try:
-            from skorch.history import History
+            return import_training().History(rows)
         except ImportError:
             return rows
-        return History(rows)
 
     def __getstate__(self) -> dict[str, Any]:
         # The net is of torch, which what has been learned can do without.

@@ -29,6 +29,7 @@ def _without_side_effects() -> Iterator[None]:
 
 
 with _without_side_effects():
+    from skorch.history import History
     from torch import Tensor
     from torch.nn import Module
 
@@ -54,6 +55,7 @@ __all__ = [
     "FitSettings",
     "FoldStart",
     "HeldOut",
+    "History",
     "Module",
     "RowAdam",
     "SklearnCallbacks",

@@ -230,11 +230,6 @@ def assert_same_bits(actual, expected):
         assert mine.tobytes() == other.tobytes()
 
 
-def by_arrays(module):
-    """A context in which no text is short enough for loops."""
-    return mock.patch.object(module, "FEW", -1)
-
-
 def each_alone(offsets, values):
     """The parts of `values` for each text, with offsets as of one text."""
     for start, stop in pairwise(offsets):

@@ -29,6 +29,12 @@ from ._onnx import write_onnx
 from ._utils.arrays import bound
 from ._utils.pickling import VersionedPickleMixin
 from .embedding import StaticEmbedding
+from .evaluation import (
+    Evaluation,
+    evaluate_classes,
+    evaluate_labels,
+    evaluate_values,
+)
 from .head import FrozenHead, head_of, of_texts
 from .top_tokens import TopTokensMixin
 from .transformer import StaticEmbeddingTransformer
@@ -241,6 +247,55 @@ class StaticPipeline(TopTokensMixin, VersionedPickleMixin, FolderMixin, Pipeline
         is_own = type(transformer) is not StaticEmbeddingTransformer
         embed = transformer.transform if is_own else transformer._features
         return of_texts(getattr(head, method), embed, texts)
+
+    def evaluate(self, X: Any, y: Any) -> Evaluation:
+        """Figures of the pipeline on texts whose labels or values are known.
+
+        Parameters
+        ----------
+        X : list, tuple, array, Series or one-column frame of str
+            The texts, n_texts of them; none that were trained on.
+        y : array-like of shape (n_texts,), or (n_texts, n_outputs), sparse or not
+            What is right of each: a class, an indicator of many labels, or values.
+
+        Returns
+        -------
+        evaluation : Evaluation
+            Figures by name. Of a classifier ``accuracy``, ``f1_macro``, the mean
+            ``log_loss`` and the ``expected_calibration_error`` of the greatest
+            probability, beside ``f1_weighted`` or, with many labels, ``f1_micro``. Then
+            ``accuracy`` is that of all labels of a text, and the calibration error that
+            of every label's probability. Of a regressor ``r2``,
+            ``mean_absolute_error`` and ``root_mean_squared_error``. Its ``report`` has
+            the figures of each class; printed, it is a text.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If the steps have been altered, or X or y is not as described: y has a class
+            that the model does not know, for instance.
+
+        Examples
+        --------
+        >>> from sklearn_static import StaticLinearClassifier
+        >>> texts, labels = ["good film", "bad film"] * 10, ["pos", "neg"] * 10
+        >>> classifier = StaticLinearClassifier(random_state=0).fit(texts, labels)
+        >>> pipeline = classifier.to_pipeline()
+        >>> evaluation = pipeline.evaluate(["a good one", "so bad"], ["pos", "neg"])
+        >>> evaluation["accuracy"], evaluation.report["pos"]["f1-score"]
+        (1.0, 1.0)
+        >>> from tempfile import TemporaryDirectory
+        >>> with TemporaryDirectory() as parent:
+        ...     pipeline.save_pretrained(f"{parent}/film", metrics=evaluation)
+        """
+        _, head = self._parts("be evaluated.")
+        predicted = self.predict(X)
+        if not hasattr(head, "classes_"):
+            return evaluate_values(y, predicted)
+        classes = head.classes_
+        if head.multilabel:
+            return evaluate_labels(y, predicted, self.decision_function(X), classes)
+        return evaluate_classes(y, predicted, self.predict_log_proba(X), classes)
 
     def _explained_parts(self) -> Any:
         transformer, head = self._parts("be explained.")

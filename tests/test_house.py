@@ -116,7 +116,7 @@ LEVELS = [
     },
     {"_estimators", "_training", "_distill"},
     {"pipeline"},
-    {"top_tokens", "explanation", "_onnx"},
+    {"top_tokens", "explanation", "evaluation", "_onnx"},
     {"transformer"},
     {"embedding", "head"},
     {"_io"},

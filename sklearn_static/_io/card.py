@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from math import isfinite
 from numbers import Real
+from typing import Any
 
 from .._version import __version__
 
-__all__ = ["embedding_card", "name_repository", "pipeline_card", "with_metrics"]
+__all__ = ["embedding_card", "filled_in", "name_repository", "pipeline_card"]
 
 _MOST_CLASSES = 50
+_REPO_ID = re.compile(r"[\w.-]+/[\w.-]+")
 _HERE = '"."  # this folder, or its id on the Hub'
 _HEADER = """\
 ---
@@ -84,20 +87,119 @@ predictions = pipeline.predict(["A text.", "Another one."])
     )
 
 
-def with_metrics(card: str, metrics: Mapping[str, float]) -> str:
-    """The card with a table of metrics.
+def filled_in(
+    card: str,
+    metrics: Mapping[str, float] | None,
+    card_data: Mapping[str, Any] | None,
+    base_model: Any,
+) -> str:
+    """The card with a table of metrics, and all of it in the Hub's metadata, too.
+
+    Parameters
+    ----------
+    card : str
+    metrics : mapping of str to float, or None
+    card_data : mapping of str to JSON-able values, or None
+        Entries of the Hub's metadata, such as ``license`` and ``datasets``.
+    base_model : object
+        Where the table came from; left out unless it is a Hub id.
 
     Raises
     ------
     TypeError, ValueError
-        If `metrics` is no mapping of names to finite numbers.
+        If `metrics` is no mapping of names to finite numbers, `card_data` no mapping of
+        names to what JSON can hold, or it has an entry that cards have already.
     """
+    rows = _metric_rows(metrics or {})
+    _, head, body = card.split("---\n", 2)
+    own = {line.partition(":")[0] for line in head.splitlines()}
+    data = _checked_data(card_data or {}, own)
+    if isinstance(base_model, str) and _REPO_ID.fullmatch(base_model):
+        data = {"base_model": base_model, **data}
+    if rows:
+        body += f"\n## Metrics\n\n| metric | value |\n|---|--:|\n{_table(rows)}"
+    said = {key: data[key] for key in _SAID if key in data}
+    if said:
+        body += f"\n## Origin\n\n{_listing(said)}"
+    if rows and "pipeline_tag: text-classification" in head:
+        data["model-index"] = [_model_index(rows, data)]
+    # JSON is YAML, and needs no library.
+    head += "".join(f"{key}: {_yaml(value)}\n" for key, value in data.items())
+    return f"---\n{head}---\n{body}"
+
+
+_SAID = {
+    "license": "Licence",
+    "datasets": "Data set",
+    "base_model": "Base model",
+    "language": "Language",
+}
+
+
+def _yaml(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    # What JSON may leave as it is and YAML takes for the end of a line, or for no text.
+    return re.sub(r"[\x7f-\x9f\u2028\u2029\ud800-\udfff]", " ", text)
+
+
+def _listing(said: Mapping[str, Any]) -> str:
+    lines = []
+    for key, value in said.items():
+        values = value if isinstance(value, (list, tuple)) else [value]
+        named = ", ".join(_code(str(each)) for each in values)
+        lines.append(f"- {_SAID[key]}: {named}\n")
+    return "".join(lines)
+
+
+def _table(rows: Mapping[str, float]) -> str:
+    cells = ((_code(name).replace("|", r"\|"), value) for name, value in rows.items())
+    return "".join(f"| {cell} | {value:.4g} |\n" for cell, value in cells)
+
+
+def _model_index(rows: Mapping[str, float], data: Mapping[str, Any]) -> dict[str, Any]:
+    """Results as the Hub reads them; a data set without a name is called unknown."""
+    datasets = data.get("datasets", [])
+    first = datasets if isinstance(datasets, str) else next(iter(datasets), "unknown")
+    result = {
+        "task": {"type": "text-classification"},
+        "dataset": {"type": first, "name": first},
+        "metrics": [{"type": name, "value": value} for name, value in rows.items()],
+    }
+    return {"name": "sklearn-static", "results": [result]}
+
+
+def _checked_data(card_data: Any, own: set[str]) -> dict[str, Any]:
+    if not isinstance(card_data, Mapping):
+        raise TypeError(
+            f"card_data is {card_data!r}, but a mapping was expected, such as "
+            "{'license': 'mit'}."
+        )
+    for key, value in card_data.items():
+        if not isinstance(key, str) or not re.fullmatch(r"[a-z][a-z_-]*", key):
+            raise ValueError(
+                f"card_data has the entry {key!r}, but a name of the Hub's metadata "
+                "was expected, such as 'license'."
+            )
+        if key in own:
+            raise ValueError(
+                f"card_data has the entry {key!r}, which every card has already."
+            )
+        try:
+            json.dumps(value, allow_nan=False)
+        except (TypeError, ValueError) as error:
+            raise TypeError(
+                f"card_data[{key!r}] is {value!r}, but str, numbers, lists and dicts "
+                "of them were expected."
+            ) from error
+    return dict(card_data)
+
+
+def _metric_rows(metrics: Any) -> dict[str, float]:
     if not isinstance(metrics, Mapping):
         raise TypeError(
             f"metrics is {metrics!r}, but a mapping was expected, such as "
             "{'accuracy': 0.93}."
         )
-    rows: list[str] = []
     for name, value in metrics.items():
         if not isinstance(value, Real):
             raise TypeError(
@@ -105,9 +207,7 @@ def with_metrics(card: str, metrics: Mapping[str, float]) -> str:
             )
         if not isfinite(value):
             raise ValueError(f"metrics[{name!r}] is {value}, which is not finite.")
-        cell = _code(str(name)).replace("|", r"\|")
-        rows.append(f"| {cell} | {value:.4g} |\n")
-    return f"{card}\n## Metrics\n\n| metric | value |\n|---|--:|\n{''.join(rows)}"
+    return {str(name): float(value) for name, value in metrics.items()}
 
 
 def name_repository(card: str, repo_id: str) -> str:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from . import files as persistence
 from . import hub
-from .card import with_metrics
+from .card import filled_in
 
 __all__ = ["FolderMixin"]
 
@@ -19,7 +21,11 @@ class FolderMixin:
     to_files: Callable[[], dict[str, bytes]]
 
     def save_pretrained(
-        self, folder: str | Path, *, metrics: Mapping[str, float] | None = None
+        self,
+        folder: str | Path,
+        *,
+        metrics: Mapping[str, float] | None = None,
+        card_data: Mapping[str, Any] | None = None,
     ) -> None:
         """Write a folder that :meth:`from_pretrained`, and model2vec, can open.
 
@@ -30,7 +36,12 @@ class FolderMixin:
             complete.
         metrics : mapping of str to float, default=None
             What the model card, ``README.md``, is to say of the model's quality, such
-            as ``{"accuracy": 0.93}``.
+            as ``{"accuracy": 0.93}`` or what :meth:`StaticPipeline.evaluate` returns.
+        card_data : mapping, default=None
+            Entries of the card's metadata, as of ``huggingface_hub.ModelCardData``:
+            ``{"license": "mit", "datasets": ["banking77"], "language": "en"}``. The
+            ``base_model`` is the one that the table was distilled from, where the
+            table says so.
 
         Raises
         ------
@@ -39,14 +50,14 @@ class FolderMixin:
         OSError
             If writing fails; what was there is as it was.
         TypeError, ValueError
-            If `metrics` is not as described, or this is a pipeline whose steps are not
-            an embedding and a head, or that has a label of a type that the format
-            cannot hold.
+            If `metrics` or `card_data` is not as described, or this is a pipeline whose
+            steps are not an embedding and a head, or that has a label of a type that
+            the format cannot hold.
         """
         files = self.to_files()
-        if metrics is not None:
-            card = with_metrics(files["README.md"].decode(), metrics)
-            files["README.md"] = card.encode()
+        base_model = json.loads(files["config.json"]).get("tokenizer_name")
+        card = files["README.md"].decode()
+        files["README.md"] = filled_in(card, metrics, card_data, base_model).encode()
         persistence.write_folder(folder, files)
 
     def push_to_hub(
@@ -58,6 +69,7 @@ class FolderMixin:
         commit_message: str | None = None,
         token: str | bool | None = None,
         metrics: Mapping[str, float] | None = None,
+        card_data: Mapping[str, Any] | None = None,
     ) -> str:
         """Upload the folder of :meth:`save_pretrained` to the Hugging Face Hub.
 
@@ -73,7 +85,7 @@ class FolderMixin:
             None takes ``"Upload a static model"``.
         token : str or bool, default=None
             The Hub's access token; None takes the one that is logged in, if any.
-        metrics : mapping of str to float, default=None
+        metrics, card_data : mapping, default=None
             As in :meth:`save_pretrained`.
 
         Returns
@@ -94,7 +106,7 @@ class FolderMixin:
             no Hub id, or `private` is set and the repository public.
         """
         return hub.push_folder(
-            partial(self.save_pretrained, metrics=metrics),
+            partial(self.save_pretrained, metrics=metrics, card_data=card_data),
             repo_id,
             private=private,
             revision=revision,

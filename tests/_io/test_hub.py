@@ -924,7 +924,8 @@ def test_card_has_the_metrics_that_are_given(hub, pipeline, tmp_path):
     pipeline.push_to_hub("owner/film", token=OWNER, metrics=metrics)
     pushed = hub.repositories["owner/film"].files()["README.md"].decode()
     for card in (saved, pushed):
-        metadata_of(card)
+        (result,) = metadata_of(card)["model-index"][0]["results"]
+        assert [metric["value"] for metric in result["metrics"]] == [0.93, 0.5, 1000]
         _, table = card.split("## Metrics\n\n")
         assert table.splitlines()[2:] == [
             *("| `accuracy` | 0.93 |", r"| `macro\|F1` | 0.5 |", "| `n_texts` | 1000 |")
@@ -942,6 +943,59 @@ def test_card_has_the_metrics_that_are_given(hub, pipeline, tmp_path):
 def test_what_are_no_metrics_is_refused(pipeline, tmp_path, metrics, error, message):
     with pytest.raises(error, match=message):
         pipeline.save_pretrained(tmp_path / "model", metrics=metrics)
+    assert not list(tmp_path.iterdir())
+
+
+def test_card_takes_an_evaluation_as_it_is(hub, pipeline, tmp_path):
+    texts = ["A text.", "Another one."]
+    evaluation = pipeline.evaluate(texts, pipeline.predict(texts))
+    pipeline.save_pretrained(tmp_path / "model", metrics=evaluation)
+    card = (tmp_path / "model" / "README.md").read_text("utf8")
+    (result,) = metadata_of(card)["model-index"][0]["results"]
+    metrics = {metric["type"]: metric["value"] for metric in result["metrics"]}
+    assert metrics == evaluation
+    assert "| `accuracy` | 1 |" in card
+
+
+def test_card_has_licence_data_set_and_base_model(hub, embedding_files, make_frozen):
+    embedding = StaticEmbedding.from_pretrained("default")
+    data = {"license": "mit", "datasets": ["owner/tickets"], "language": "en"}
+    make_frozen(embedding).push_to_hub(
+        "owner/film", token=OWNER, metrics={"accuracy": 0.9}, card_data=data
+    )
+    card = hub.repositories["owner/film"].files()["README.md"].decode()
+    metadata = metadata_of(card)
+    assert data.items() <= metadata.items()
+    assert metadata["base_model"] == "sentence-transformers/all-MiniLM-L6-v2"
+    (result,) = metadata["model-index"][0]["results"]
+    assert result["dataset"] == {"type": "owner/tickets", "name": "owner/tickets"}
+    assert "- Licence: `mit`\n- Data set: `owner/tickets`\n" in card
+
+
+@pytest.mark.parametrize("text", LABELS_IN_CARDS, ids=ascii)
+def test_card_data_stay_inside_the_metadata(hub, pipeline, tmp_path, text):
+    pipeline.save_pretrained(tmp_path / "a", card_data={"license_name": text})
+    metadata = metadata_of((tmp_path / "a" / "README.md").read_text("utf8"))
+    assert set(metadata) == {"library_name", "pipeline_tag", "tags", "license_name"}
+    assert metadata["license_name"] == re.sub("[\x85\u2028\ud800]", " ", text)
+
+
+@pytest.mark.parametrize(
+    ("card_data", "error", "message"),
+    [
+        ("mit", TypeError, "card_data is 'mit', but a mapping"),
+        ({"a b": 1}, ValueError, "the entry 'a b', but a name"),
+        ({"tags": ["x"]}, ValueError, "the entry 'tags', which every card has"),
+        (
+            {"license": {1, 2}},
+            TypeError,
+            r"card_data\['license'\] is \{1, 2\}, but str",
+        ),
+    ],
+)
+def test_what_is_no_card_data_is_refused(pipeline, tmp_path, card_data, error, message):
+    with pytest.raises(error, match=message):
+        pipeline.save_pretrained(tmp_path / "model", card_data=card_data)
     assert not list(tmp_path.iterdir())
 
 

@@ -105,6 +105,8 @@ def test_utils_import_no_other_wing():
 
 
 LEVELS = [
+    {"__main__"},
+    {"_cli"},
     {
         "classifier",
         "regressor",

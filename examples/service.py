@@ -25,6 +25,7 @@ MOST_BYTES, MOST_TEXTS, MOST_CHARACTERS = 1_000_000, 256, 100_000
 # Opened and warmed before the first request comes, and before a server forks.
 PIPELINE = StaticPipeline.from_pretrained(os.environ.get("MODEL_FOLDER", "model"))
 PIPELINE.predict_proba(["A text like those to come."])
+TELLS_NOVEL = getattr(PIPELINE["head"], "novelty_threshold", None) is not None
 
 
 class Question(BaseModel):
@@ -41,6 +42,7 @@ class Prediction(BaseModel):
 
     label: str | int | float | bool
     probability: float
+    novel: bool | None = None  # None where the model has no threshold
 
 
 class Gate:
@@ -96,7 +98,12 @@ async def predict(question: Question) -> list[Prediction]:
     probabilities = PIPELINE.predict_proba(question.texts)
     best = probabilities.argmax(axis=1)
     labels = PIPELINE.classes_[best].tolist()
+    novel = [None] * len(labels)
+    if TELLS_NOVEL:
+        novel = PIPELINE.is_novel(question.texts).tolist()
     return [
-        Prediction(label=label, probability=probability)
-        for label, probability in zip(labels, probabilities.max(axis=1), strict=True)
+        Prediction(label=label, probability=probability, novel=is_novel)
+        for label, probability, is_novel in zip(
+            labels, probabilities.max(axis=1), novel, strict=True
+        )
     ]

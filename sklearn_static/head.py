@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from copy import copy
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,7 @@ __all__ = [
     "StaticHeadRegressor",
     "head_of",
     "of_texts",
+    "top_k",
 ]
 
 # The most texts whose embeddings, and whose hidden layers, are in memory at a time.
@@ -123,6 +125,8 @@ class StaticHeadClassifier(ClassifierMixin, _FrozenHead):
         each label.
     sparse_output : bool, default=False
         With `multilabel`, whether predictions are sparse.
+    novelty_threshold : float, default=None
+        The novelty above which a pipeline calls texts novel; it changes no prediction.
 
     Attributes
     ----------
@@ -141,12 +145,14 @@ class StaticHeadClassifier(ClassifierMixin, _FrozenHead):
         multilabel: bool = False,
         threshold: Any = 0.5,
         sparse_output: bool = False,
+        novelty_threshold: float | None = None,
     ) -> None:
         self.head = head
         self.classes = classes
         self.multilabel = multilabel
         self.threshold = threshold
         self.sparse_output = sparse_output
+        self.novelty_threshold = novelty_threshold
 
     @property
     def classes_(self) -> np.ndarray:
@@ -239,6 +245,22 @@ class StaticHeadClassifier(ClassifierMixin, _FrozenHead):
         tags.target_tags.required = False
         tags.classifier_tags.multi_label = self.multilabel
         return tags
+
+
+def top_k(
+    probabilities: np.ndarray, classes: np.ndarray, k: Any
+) -> tuple[np.ndarray, np.ndarray]:
+    """The `k` most probable classes of each text, and their probabilities.
+
+    Raises
+    ------
+    ValueError
+        If `k` is no positive integer.
+    """
+    if not isinstance(k, Integral) or k < 1:
+        raise ValueError(f"k is {k!r}, but a positive integer was expected.")
+    order = np.argsort(-probabilities, axis=1, kind="stable")[:, :k]
+    return classes[order], np.take_along_axis(probabilities, order, axis=1)
 
 
 class StaticHeadRegressor(RegressorMixin, _FrozenHead):

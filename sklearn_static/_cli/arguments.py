@@ -118,6 +118,11 @@ def _add_predict(subparsers: Any) -> None:
         metavar="K",
         help="how many classes to give with their probabilities (default: 1)",
     )
+    add(
+        "--novelty",
+        action="store_true",
+        help="tell how unlike the texts of training each text is",
+    )
     _add_encoding(add)
 
 

@@ -35,7 +35,10 @@ _ESTIMATORS = {
 
 
 def train(options: Namespace) -> None:
-    """Train a model, evaluate it on texts that were held out, and save it."""
+    """Train a model, evaluate it on texts that were held out, and save it.
+
+    A text that is more novel than all but 5 % of those will be called novel.
+    """
     _check_output(options.output)
     estimator = _estimator(options)
     texts, y = _examples(options.data, options)
@@ -55,6 +58,8 @@ def train(options: Namespace) -> None:
         _tell(options, f"Evaluating on {len(X_test):,} other texts.")
         evaluation = pipeline.evaluate(X_test, _known(y_test, pipeline))
         print(evaluation)
+        if not options.values:
+            pipeline = pipeline.with_novelty_threshold(X_test)
     card_data = {"license": options.license, "datasets": [options.dataset]}
     pipeline.save_pretrained(
         options.output,
@@ -68,12 +73,15 @@ def predict(options: Namespace) -> None:
     """Predict for each row, and write the rows with what was predicted.
 
     The columns "prediction" and "probability" are added; with --top-k also
-    "prediction_2" and so on.
+    "prediction_2" and so on; with --novelty "novelty" and, if the model has a
+    threshold, "novel".
     """
     pipeline = StaticPipeline.from_pretrained(options.model)
     table = read_table(options.data, options.encoding)
     texts = [_text(text) for text in table.column(options.text, "--text")]
     added = _predicted(pipeline, texts, options.top_k)
+    if options.novelty:
+        added |= _novelty(pipeline, texts)
     names = list(dict.fromkeys([*table.columns, *added]))
     columns = zip(*added.values(), strict=True)
     rows = (
@@ -299,21 +307,31 @@ def _predicted(
     pipeline: StaticPipeline, texts: list[str], top_k: int
 ) -> dict[str, list[Any]]:
     """Columns with predictions, by name."""
-    head = pipeline["head"]
-    if not hasattr(head, "classes_"):
+    if not hasattr(pipeline, "classes_"):
         values = pipeline.predict(texts)
         if values.ndim == 1:
             return {"prediction": values.tolist()}
         numbered = enumerate(values.T.tolist(), 1)
         return {f"prediction_{i}": column for i, column in numbered}
-    probabilities = pipeline.predict_proba(texts)
-    order = np.argsort(-probabilities, axis=1, kind="stable")[:, :top_k]
+    labels, probabilities = pipeline.predict_top_k(texts, top_k)
     found: dict[str, list[Any]] = {}
-    for place, best in enumerate(order.T):
+    for place in range(labels.shape[1]):
         suffix = f"_{place + 1}" if place else ""
-        found[f"prediction{suffix}"] = head.classes_[best].tolist()
-        chosen = probabilities[np.arange(len(best)), best]
-        found[f"probability{suffix}"] = [round(p, 6) for p in chosen.tolist()]
+        found[f"prediction{suffix}"] = labels[:, place].tolist()
+        chosen = probabilities[:, place].tolist()
+        found[f"probability{suffix}"] = [round(p, 6) for p in chosen]
+    return found
+
+
+def _novelty(pipeline: StaticPipeline, texts: list[str]) -> dict[str, list[Any]]:
+    if not hasattr(pipeline, "novelty"):
+        raise CommandError(
+            "--novelty needs a classifier of one class a text, which this is not."
+        )
+    novelty, threshold = pipeline.novelty(texts), pipeline["head"].novelty_threshold
+    found = {"novelty": [round(value, 6) for value in novelty.tolist()]}
+    if threshold is not None:
+        found["novel"] = (novelty > threshold).tolist()
     return found
 
 

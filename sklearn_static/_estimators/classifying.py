@@ -12,7 +12,7 @@ from .._layers.layers import Head
 from .._linear import Solution, solve
 from .._utils.compat import Interval, StrOptions
 from .._utils.validation import check_threshold
-from ..head import StaticHeadClassifier
+from ..head import StaticHeadClassifier, top_k
 from ..top_tokens import TopTokensMixin
 from .base import StaticModelBase
 from .checks import check_labels
@@ -102,6 +102,23 @@ class Classifying(TopTokensMixin, ClassifierMixin, StaticModelBase):
         """
         scores: np.ndarray = self._predict("decision_function", X)
         return scores
+
+    def predict_top_k(self, X: Any, k: int = 3) -> tuple[np.ndarray, np.ndarray]:
+        """The most probable classes of each text, the most probable one first.
+
+        Parameters
+        ----------
+        X : list, tuple, array, Series or one-column frame of str
+            The texts, n_texts of them.
+        k : int, default=3
+            How many classes, of a model that has so many.
+
+        Returns
+        -------
+        labels : ndarray of shape (n_texts, k)
+        probabilities : ndarray of shape (n_texts, k), float64
+        """
+        return top_k(self.predict_proba(X), self.classes_, k)
 
     @property
     def classes_(self) -> np.ndarray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import isfinite
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -40,8 +41,13 @@ __all__ = [
 HEAD_FILE = "head.safetensors"
 TRANSFORMER_SETTINGS = ("handle_missing",)
 _MULTILABEL_SETTINGS = ("threshold", "sparse_output")
+_ONE_CLASS_SETTINGS = ("novelty_threshold",)
 _SETTINGS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "handle_missing": (lambda v: v in ("error", "empty"), "'error' or 'empty'"),
+    "novelty_threshold": (
+        lambda v: type(v) in (int, float) and isfinite(v),
+        "a finite number",
+    ),
     "sparse_output": (lambda v: isinstance(v, bool), "true or false"),
     "threshold": (
         lambda v: all(
@@ -104,6 +110,8 @@ def stored_head(
             threshold = check_threshold(head.settings["threshold"], len(head.classes))
             own["threshold"] = threshold.tolist()
             own["sparse_output"] = head.settings["sparse_output"]
+        elif head.settings["novelty_threshold"] is not None:
+            own["novelty_threshold"] = head.settings["novelty_threshold"]
     linear = head.layers.mlp_layers()
     if linear is None and word_weights is None:
         linear = as_mlp(head.layers)
@@ -194,11 +202,12 @@ def read_head(
             f"{path} names {len(classes)} classes, but {source.name} has {n_outputs} "
             "outputs."
         )
-    settings = read_settings(path, own, _MULTILABEL_SETTINGS)
+    is_multilabel = activation == "sigmoid"
+    names = _MULTILABEL_SETTINGS if is_multilabel else _ONE_CLASS_SETTINGS
+    settings = {"multilabel": is_multilabel, **read_settings(path, own, names)}
     if isinstance(settings.get("threshold"), list):
         with reraise_as(ModelFormatError, f"{path} does not fit its labels"):
             check_threshold(settings["threshold"], len(classes))
-    settings["multilabel"] = activation == "sigmoid"
     return word_weights, HeadParts(head, classes, settings)
 
 

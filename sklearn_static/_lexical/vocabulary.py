@@ -78,6 +78,25 @@ class Vocabulary:
         numbers[at[known], 1] = self._pair_table.find(Numbers(codes))
         return numbers
 
+    def unknown_share(self, words: Words) -> np.ndarray:
+        """How many of a text's words are not known, as a share of its words and one.
+
+        Parameters
+        ----------
+        words : Words
+            Of n_texts texts.
+
+        Returns
+        -------
+        share : ndarray of shape (n_texts,), float64
+            1 for a text without words. The one more keeps a single unknown word of a
+            short text from weighing as much as a text of them.
+        """
+        unknown = np.append(0, np.cumsum(self._word_numbers(words.hashes) < 0))
+        n_unknown, n_words = np.diff(unknown[words.offsets]), np.diff(words.offsets)
+        share: np.ndarray = np.where(n_words, n_unknown, 1) / (n_words + 1)
+        return share
+
     def _word_numbers(self, hashes: np.ndarray) -> np.ndarray:
         """The number of each word, -1 for those that are not known."""
         of_ids = self._of_ids

@@ -184,6 +184,15 @@ def test_predictions_stand_beside_the_rows(model, data, rows, capsys):
     np.testing.assert_allclose(best, probabilities.max(axis=1), atol=1e-6)
 
 
+def test_novel_texts_are_told(model, here, capsys):
+    (here / "new.txt").write_text("butter, salt\nqwerty uiop asdf\n", "utf8")
+    assert main(["predict", model, "new.txt", "--novelty"]) == 0
+    rows = csv.DictReader(io.StringIO(capsys.readouterr().out), delimiter="\t")
+    known, other = rows
+    assert (known["novel"], other["novel"]) == ("False", "True")
+    assert float(known["novelty"]) < float(other["novelty"])
+
+
 def test_lines_of_standard_input_are_texts(model, monkeypatch, capsys):
     monkeypatch.setattr("sys.stdin", io.StringIO("butter in the oven\n\n"))
     assert main(["predict", model]) == 0

@@ -97,7 +97,9 @@ def folder(tmp_path_factory):
     labels = ["pos", "neg", "pos", "neg"] * 10
     model = StaticLinearClassifier(random_state=0).fit(texts, labels)
     folder = tmp_path_factory.mktemp("service") / "model"
-    model.to_pipeline().save_pretrained(folder)
+    held_out = ["a wonderful bore", "great film", "a mess", "dull fun"]
+    pipeline = model.to_pipeline().with_novelty_threshold(held_out)
+    pipeline.save_pretrained(folder)
     return folder
 
 
@@ -134,6 +136,8 @@ def test_threads_get_all_answers_and_those_of_the_pipeline(service, folder):
         for texts, answer in zip(parts, answers_of_thread, strict=True):
             assert [one["label"] for one in answer] == pipeline.predict(texts).tolist()
             expected = pipeline.predict_proba(texts).max(axis=1)
+            novel = [one["novel"] for one in answer]
+            assert novel == pipeline.is_novel(texts).tolist()
             probabilities = [one["probability"] for one in answer]
             assert_allclose(probabilities, expected, rtol=0, atol=1e-6)
 

@@ -392,6 +392,37 @@ class StaticEmbedding(FolderMixin):
         likeness, tokens = cosines(self.encode(texts), self.pool(each)), self.tokens
         return [ranked(tokens.__getitem__, row, n_tokens) for row in likeness]
 
+    def similarity(self, texts: Any, others: Any) -> np.ndarray:
+        """The cosine of each text's embedding with that of each other text.
+
+        Parameters
+        ----------
+        texts : list, tuple, array, Series or one-column frame of str
+            Of length n_texts.
+        others : list, tuple, array, Series or one-column frame of str
+            Of length n_others.
+
+        Returns
+        -------
+        similarity : ndarray of shape (n_texts, n_others), float32
+            From -1 to 1; 0 with a text without known tokens.
+
+        See Also
+        --------
+        sklearn.neighbors.NearestNeighbors : For the nearest of more texts than all
+            cosines of which fit into memory.
+
+        Examples
+        --------
+        >>> from sklearn_static import StaticEmbedding
+        >>> embedding = StaticEmbedding.from_pretrained("default")
+        >>> answers = ["Go to settings to change it.", "We ship within two days."]
+        >>> similarity = embedding.similarity(["How long is the delivery?"], answers)
+        >>> answers[similarity[0].argmax()]
+        'We ship within two days.'
+        """
+        return cosines(self.encode(texts), self.encode(others))
+
     def tokenize(self, texts: Any) -> TokenBags:
         """The token ids of each text, truncated, and without unknown ones.
 

@@ -11,6 +11,7 @@ import joblib
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.metrics.pairwise import cosine_similarity
 from tokenizers import Tokenizer, models, pre_tokenizers
 
 from sklearn_static import ModelFormatError, StaticEmbedding
@@ -581,3 +582,15 @@ def test_a_table_for_training_gives_the_same_embeddings(normalize, rescale):
     np.testing.assert_allclose(start.encode(texts), embedding.encode(texts), rtol=1e-6)
     lengths = np.linalg.norm(start.vectors[1:], axis=1)
     assert np.isclose(np.median(lengths), 10) == (normalize and rescale)
+
+
+def test_similarity_is_the_cosine_of_embeddings(embedding, plain_texts):
+    a, b = [*plain_texts, ""], plain_texts[:4]
+    similarity = embedding.similarity(a, b)
+    assert (similarity.shape, similarity.dtype) == ((len(a), 4), np.float32)
+    assert_allclose(
+        similarity, cosine_similarity(*map(embedding.encode, (a, b))), atol=1e-6
+    )
+    assert_allclose(similarity[:4].diagonal(), 1, rtol=1e-6)
+    assert not similarity[-1].any()
+    assert embedding.similarity([], b).shape == (0, 4)

@@ -70,7 +70,8 @@ def distill(
     batch_size : int, default=256
         How many tokens the teacher embeds at a time.
     device : str, default="cpu"
-        Where the teacher runs, such as ``"cuda"``.
+        Where the teacher runs, such as ``"cuda"``; ``"auto"`` takes a GPU where there
+        is one.
     revision : str, default=None
         Branch, tag or commit on the Hub.
     token : str or bool, default=None

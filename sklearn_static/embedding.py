@@ -29,6 +29,7 @@ from ._tokens.tokenizer import (
     copied,
 )
 from ._utils.arrays import check_fit, frozen, frozen_or_none
+from ._utils.hints import did_you_mean
 from ._utils.lazy import lazy
 from ._utils.parallel import DEFAULT_BATCH_SIZE, for_each_batch
 from ._utils.pickling import with_version, without_version
@@ -225,6 +226,7 @@ class StaticEmbedding(FolderMixin):
         if name_or_folder == DEFAULT_MODEL:
             folder = _bundled_folder()
         else:
+            _check_no_typo(name_or_folder)
             folder = hub.resolve_folder(
                 name_or_folder,
                 revision=revision,
@@ -786,6 +788,13 @@ def resolve_embedding(model: StaticEmbedding | str | Path) -> StaticEmbedding:
     if model == DEFAULT_MODEL:
         return _bundled()
     return StaticEmbedding.from_pretrained(model)
+
+
+def _check_no_typo(name: str | Path) -> None:
+    """Refuse what is nearly "default", which the Hub would be asked about."""
+    hint = did_you_mean(str(name), [DEFAULT_MODEL], cutoff=0.8)
+    if hint and not Path(name).exists():
+        raise FileNotFoundError(f"There is no folder {str(name)!r}.{hint}")
 
 
 @lru_cache(maxsize=1)

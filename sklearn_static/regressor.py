@@ -83,7 +83,8 @@ class StaticRegressor(Regressing, FineTuned):
     callbacks : list of skorch callbacks, default=None
         Called on every batch and epoch of the :class:`skorch.NeuralNet` within.
     device : str, default="cpu"
-        The torch device to train on. Prediction is by numpy.
+        The torch device to train on, such as "cuda"; "auto" takes a GPU where there is
+        one. Prediction is by numpy.
     random_state : int, RandomState instance or None, default=None
         Decides the folds, the split, the head's start, the order of texts, and dropout.
         On one machine the same int gives the same model, bit for bit. None takes fresh

@@ -21,6 +21,7 @@ from transformers import AutoModel, AutoTokenizer
 from transformers.utils import logging
 
 from .._io.places import checked_revision, checked_token, is_folder
+from .._training.devices import resolve_device
 from .._utils.arrays import unit_rows
 from .._utils.progress import shown
 
@@ -85,7 +86,8 @@ class Teacher:
     FileNotFoundError
         If there is no such folder and no such model on the Hub.
     ValueError
-        If it is not a sentence transformer, or has a module that is not supported.
+        If it is not a sentence transformer, or has a module that is not supported, or
+        if there is no such device.
     """
 
     def __init__(
@@ -94,6 +96,7 @@ class Teacher:
         device: str,
         **hub_options: Any,
     ) -> None:
+        device = resolve_device(device)
         self._folder = _resolved(name_or_folder, hub_options)
         self._model = self._open_model(device)
         self.tokenizer = self._open_tokenizer()

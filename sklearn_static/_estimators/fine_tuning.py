@@ -140,7 +140,7 @@ class FineTuned(Hooks, StaticModelBase):
 
     def _fit(self, data: Data, validation: Data, groups: Any) -> Any:
         """Train until early stopping; the estimator changes only when all is done."""
-        import_training()
+        import_training().resolve_device(self.device)
         random_state = own_random_state(self.random_state)
         known = self._targets if self.warm_start and self._is_fitted() else None
         examples, targets = self._examples(
@@ -181,6 +181,7 @@ class FineTuned(Hooks, StaticModelBase):
     def _partial_fit(self, X: Any, y: Any, sample_weight: Any, targets: Any) -> Any:
         """Train for one epoch, going on from the last call, or from the start."""
         training = import_training()
+        training.resolve_device(self.device)
         fitted = self._is_fitted()
         known = self._targets if fitted else targets
         examples, targets = self._examples(
@@ -347,7 +348,7 @@ class FineTuned(Hooks, StaticModelBase):
             max_epochs=run.max_epochs,
             batch_size=self.batch_size,
             lr=self.lr,
-            device=self.device,
+            device=training.resolve_device(self.device),
             verbose=bool(self.verbose),
             seed=run.seed,
             callbacks=callbacks,

@@ -35,6 +35,7 @@ with _without_side_effects():
 
     from .batches import BagDataset, compact
     from .callbacks import HeldOut, SklearnCallbacks
+    from .devices import resolve_device
     from .fitting import FitResult, FitSettings, FoldStart, Start, fine_tune
     from .freezing import freeze_module
     from .losses import criterion
@@ -71,4 +72,5 @@ __all__ = [
     "mix",
     "mlp_head",
     "rescale",
+    "resolve_device",
 ]

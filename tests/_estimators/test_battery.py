@@ -307,10 +307,19 @@ def test_training_is_on_the_device_and_prediction_in_numpy(fine_tuned, device):
         assert_allclose(result, expected[name], rtol=1e-2, atol=1e-2)
 
 
-def test_an_unknown_device_is_named(fine_tuned):
-    estimator = make(fine_tuned, device="nowhere")
-    with pytest.raises(RuntimeError, match="nowhere"):
+@pytest.mark.parametrize("device", ["nowhere", "cuda:99", "cpux"])
+def test_a_device_that_is_not_there_is_named(fine_tuned, device):
+    estimator = make(fine_tuned, device=device)
+    message = rf"device is '{device}', but torch .* can use 'cpu'.* and 'auto' takes"
+    with pytest.raises(ValueError, match=message):
         estimator.fit(X, targets(fine_tuned))
+
+
+def test_auto_takes_a_gpu_where_there_is_one(fine_tuned):
+    where = Where()
+    make(fine_tuned, device="auto", callbacks=[where]).fit(X, targets(fine_tuned))
+    expected = "cuda" if torch.cuda.is_available() else "cpu"
+    assert {name.partition(":")[0] for name in where.devices} == {expected}
 
 
 def test_epochs_are_shown_on_request_only(fine_tuned, capfd):

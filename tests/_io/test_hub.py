@@ -26,6 +26,7 @@ from sklearn_static import (
     ModelFormatError,
     StaticClassifier,
     StaticEmbedding,
+    StaticEmbeddingTransformer,
     StaticPipeline,
 )
 from sklearn_static._io.card import pipeline_card
@@ -853,6 +854,23 @@ def test_push_that_fails_leaves_the_model_as_it_was(
 def test_push_without_a_hub_says_that_it_cannot_be_reached(hub, unreachable, embedding):
     with pytest.raises(ConnectionError, match=r"not pushed.*cannot be reached"):
         embedding.push_to_hub("owner/table", token=OWNER)
+
+
+@pytest.mark.parametrize("name", ["defualt", "Default", "defaut"])
+def test_a_typo_of_the_bundled_model_does_not_ask_the_hub(hub, tmp_path, name):
+    with pytest.raises(FileNotFoundError, match=r"no folder .* Did you mean 'default'"):
+        StaticEmbedding.from_pretrained(name)
+    with pytest.raises(FileNotFoundError, match="Did you mean 'default'"):
+        StaticEmbeddingTransformer(name).fit(["a"])
+    assert not hub.log
+
+
+def test_a_folder_that_is_nearly_called_default_is_opened(
+    embedding, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    embedding.save_pretrained("defaults")
+    assert StaticEmbedding.from_pretrained("defaults").n_dimensions == 4
 
 
 # Model cards

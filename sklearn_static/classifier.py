@@ -11,10 +11,12 @@ import numpy as np
 from ._estimators.checks import check_classes, check_labels
 from ._estimators.classifying import Classifying
 from ._estimators.fine_tuning import FineTuned
+from ._estimators.reopening import fine_tuned_again, hidden_layer_sizes
 from ._estimators.targets import ClassTargets
 from ._utils.compat import fit_context
 from ._utils.validation import HandleMissing
 from .embedding import DEFAULT_MODEL, StaticEmbedding
+from .head import StaticHeadClassifier
 
 __all__ = ["StaticClassifier"]
 
@@ -351,6 +353,15 @@ class StaticClassifier(Classifying, FineTuned):
             )
         fitted: StaticClassifier = self._partial_fit(X, y, sample_weight, known)
         return fitted
+
+    @classmethod
+    def _settings_of(cls, head: StaticHeadClassifier) -> dict[str, Any]:
+        sizes = hidden_layer_sizes(head.head)
+        found = {} if sizes is None else {"hidden_layer_sizes": sizes}
+        return {"warm_start": True, **found}
+
+    def _learned_before(self, *parts: Any) -> dict[str, Any]:
+        return fine_tuned_again(self, *parts)
 
     def _announced_targets(
         self, y: Any, classes: np.ndarray | None

@@ -14,6 +14,7 @@ from ._estimators.linear import (
     Prepared,
 )
 from ._estimators.regressing import Regressing
+from ._estimators.reopening import linear_again
 from ._estimators.targets import Examples
 from ._linear import Solution
 from ._utils.compat import Interval
@@ -148,6 +149,9 @@ class StaticLinearClassifier(Classifying, LinearBase):
         self.handle_missing = handle_missing
         self.random_state = random_state
         self.verbose = verbose
+
+    def _learned_before(self, *parts: Any) -> dict[str, Any]:
+        return linear_again(*parts)
 
     def _linear_solution(
         self, prepared: Prepared, targets: Any, random_state: Any, **options: Any

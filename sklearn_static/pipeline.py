@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -63,10 +64,11 @@ class StaticPipeline(TopTokensMixin, VersionedPickleMixin, FolderMixin, Pipeline
 
     Returned by ``to_pipeline`` of the estimators. The first step, ``embedding``, is a
     :class:`StaticEmbeddingTransformer` of the table and, if there are any, the word
-    weights. The second step, ``head``, predicts from its features. Both need no
-    ``fit``, which does nothing, and ``clone`` keeps what was trained. So the pipeline
-    can be calibrated, sliced, pickled, used in other estimators, and saved as a folder,
-    which model2vec can open, too, if there are no word weights.
+    weights. The second step, ``head``, predicts from its features. Both are fitted from
+    the start: ``fit`` learns nothing, and says so in a warning, and ``clone`` keeps what
+    was trained. So the pipeline can be calibrated, sliced, pickled, used in other
+    estimators, and saved as a folder, which model2vec can open, too, if there are no
+    word weights.
 
     Parameters
     ----------
@@ -169,6 +171,37 @@ class StaticPipeline(TopTokensMixin, VersionedPickleMixin, FolderMixin, Pipeline
             embedding, word_weights=word_weights, **settings
         )
         return cls([("embedding", transformer), ("head", head)])
+
+    def fit(self, X: Any, y: Any = None, **params: Any) -> StaticPipeline:
+        """Warn that a frozen pipeline learns nothing; fit altered steps as usual.
+
+        Parameters
+        ----------
+        X : list, tuple, array, Series or one-column frame of str
+            The texts.
+        y : array-like, default=None
+        **params : dict
+            As of :class:`sklearn.pipeline.Pipeline`.
+
+        Returns
+        -------
+        self : StaticPipeline
+
+        Warns
+        -----
+        UserWarning
+            If both steps are frozen, so that everything stays as it is.
+        """
+        if self._usual_parts() is not None:
+            warnings.warn(
+                "fit leaves a frozen pipeline as it is. To go on training, open its "
+                "folder with StaticClassifier.from_pretrained. Inside of another "
+                "estimator, wrap it in sklearn.frozen.FrozenEstimator.",
+                UserWarning,
+                stacklevel=2,
+            )
+        fitted: StaticPipeline = super().fit(X, y, **params)
+        return fitted
 
     @available_if(_head_has("predict"))
     def predict(self, X: Any, **params: Any) -> Any:

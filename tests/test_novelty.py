@@ -12,10 +12,12 @@ from toys import toy_embedding, toy_texts
 
 from sklearn_static import (
     ModelFormatError,
+    StaticClassifier,
     StaticLinearClassifier,
     StaticLinearRegressor,
     StaticPipeline,
 )
+from sklearn_static.head import StaticHeadClassifier
 
 TOPICS = ("cook", "sail")
 
@@ -44,9 +46,10 @@ def others():
 
 def test_top_classes_are_the_most_probable_ones():
     texts, labels = toy_texts(120, ("cook", "sail", "code"))
-    classifier = StaticLinearClassifier(toy_embedding(), random_state=0)
-    classifier.fit(texts, labels)
-    for model in (classifier, classifier.to_pipeline()):
+    linear = StaticLinearClassifier(toy_embedding(), random_state=0)
+    tuned = StaticClassifier(toy_embedding(), random_state=0, max_epochs=1)
+    linear.fit(texts, labels)
+    for model in (linear, linear.to_pipeline(), tuned.fit(texts, labels)):
         best, probabilities = model.predict_top_k(texts, k=2)
         assert_array_equal(best[:, 0], model.predict(texts))
         everything = np.sort(model.predict_proba(texts), axis=1)
@@ -107,6 +110,13 @@ def test_threshold_changes_no_prediction_and_not_the_pipeline(
     assert watchful.is_novel(others).mean() > 0.9
     with pytest.raises(ValueError, match=r"There is no novelty_threshold: choose"):
         pipeline.is_novel(texts)
+
+
+def test_a_head_may_be_made_with_a_threshold(pipeline, held_out):
+    _, head = pipeline.steps[1]
+    head = StaticHeadClassifier(head.head, head.classes, novelty_threshold=0.5)
+    own = StaticPipeline([pipeline.steps[0], ("head", head)])
+    assert_array_equal(own.is_novel(held_out), pipeline.novelty(held_out) > 0.5)
 
 
 def test_threshold_is_saved_cloned_and_kept_by_compression(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from numbers import Real
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -13,11 +14,13 @@ from .._linear import Solution, solve
 from .._utils.compat import Interval, StrOptions
 from .._utils.validation import check_threshold
 from ..head import StaticHeadClassifier, top_k
+from ..pipeline import StaticPipeline
 from ..top_tokens import TopTokensMixin
 from .base import StaticModelBase
 from .checks import check_labels
 from .label_names import label_names_of
 from .linear import Prepared
+from .reopening import parts_of
 from .targets import ClassTargets, ClassWeight, LabelTargets
 
 __all__ = ["Classifying"]
@@ -39,6 +42,73 @@ class Classifying(TopTokensMixin, ClassifierMixin, StaticModelBase):
         "threshold": [Interval(Real, 0, 1, closed="both"), "array-like"],
         "label_names": ["array-like", None],
     }
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        name_or_folder: str | Path,
+        *,
+        revision: str | None = None,
+        token: str | bool | None = None,
+        local_files_only: bool = False,
+        cache_dir: str | Path | None = None,
+        subfolder: str | None = None,
+        **parameters: Any,
+    ) -> Any:
+        """Open a saved pipeline as a fitted classifier.
+
+        It predicts as the pipeline does. A :class:`StaticClassifier` goes on from there
+        in ``fit``, since `warm_start` is set, and in ``partial_fit``: for the same
+        classes, with the words that were learned. Where the saved head is linear, the
+        perceptron beside it starts at zero. A :class:`StaticLinearClassifier` solves
+        anew in ``fit``, with the saved table.
+
+        Parameters
+        ----------
+        name_or_folder : str or Path
+            A folder, or the id of a repository on the Hub, of this package or of
+            model2vec.
+        revision, token, local_files_only, cache_dir, subfolder
+            As of :meth:`StaticPipeline.from_pretrained`.
+        **parameters
+            Those of the constructor. What the folder tells is taken from it: `model`,
+            the saved table; `hidden_layer_sizes`, `threshold`, `lexical` and
+            `handle_missing`. All others are not saved.
+
+        Returns
+        -------
+        classifier : StaticClassifier or StaticLinearClassifier
+
+        Raises
+        ------
+        FileNotFoundError, ConnectionError, ModelFormatError
+            As of :meth:`StaticPipeline.from_pretrained`.
+        TypeError, ValueError
+            If it is no classifier, or has a head that this class does not make.
+        ImportError
+            If torch or skorch is not installed, and this is a `StaticClassifier`.
+        """
+        pipeline = StaticPipeline.from_pretrained(
+            name_or_folder,
+            revision=revision,
+            token=token,
+            local_files_only=local_files_only,
+            cache_dir=cache_dir,
+            subfolder=subfolder,
+        )
+        settings, *parts, head = parts_of(pipeline)
+        classifier = cls(**{**settings, **cls._settings_of(head), **parameters})
+        classifier.__dict__.update(classifier._learned_before(*parts, head))
+        return classifier
+
+    @classmethod
+    def _settings_of(cls, head: StaticHeadClassifier) -> dict[str, Any]:
+        """The parameters that a saved head tells."""
+        return {}
+
+    def _learned_before(self, *parts: Any) -> dict[str, Any]:
+        """The attributes of a classifier with the parts of a pipeline."""
+        raise TypeError(f"{type(self).__name__} does not say what it has learned.")
 
     def predict(self, X: Any) -> Any:
         """The most probable class of each text, or its labels.

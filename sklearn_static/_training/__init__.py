@@ -48,6 +48,7 @@ with _without_side_effects():
         rescale,
     )
     from .optimizer import AdamMoments, RowAdam
+    from .thawing import thawed_state
 
 __all__ = [
     "AdamMoments",
@@ -73,4 +74,5 @@ __all__ = [
     "mlp_head",
     "rescale",
     "resolve_device",
+    "thawed_state",
 ]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -42,7 +43,7 @@ from .module import StaticModule
 from .net import ClassifierNet, Fold, RegressorNet, StaticNet
 from .optimizer import AdamMoments, RowAdam
 
-__all__ = ["FitResult", "FitSettings", "FoldStart", "Start", "fine_tune"]
+__all__ = ["FitResult", "FitSettings", "FoldStart", "Start", "fine_tune", "seeded"]
 
 Linear = tuple[np.ndarray, np.ndarray]
 """A weight, of shape (n_outputs, n_dimensions), and a bias."""
@@ -355,6 +356,14 @@ _WATCHING = (
 
 def _only_watches(callback: Any) -> bool:
     return isinstance(callback, _WATCHING)
+
+
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Draw from torch's global generator, which is as before in the end."""
+    with _GLOBAL_GENERATOR, torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        yield
 
 
 def _cuda_devices(device: str) -> list[int]:

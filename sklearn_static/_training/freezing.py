@@ -24,7 +24,7 @@ from .._layers.layers import (
 from .module import Residual as TorchResidual
 from .module import StaticModule
 
-__all__ = ["TorchLayer", "freeze_head", "freeze_module"]
+__all__ = ["TorchLayer", "freeze_head", "freeze_module", "layers_of"]
 
 
 class TorchLayer:
@@ -51,7 +51,7 @@ def freeze_head(module: nn.Module) -> Head:
 
     Parts without a counterpart become a :class:`TorchLayer`.
     """
-    return Head(tuple(_layers(module)))
+    return Head(tuple(layers_of(module)))
 
 
 def freeze_module(module: StaticModule, *, has_words: bool) -> Head:
@@ -80,14 +80,14 @@ def freeze_module(module: StaticModule, *, has_words: bool) -> Head:
     return Head((Sum(((linear,), branch)),) if branch else (linear,))
 
 
-def _layers(module: nn.Module) -> list[Layer]:
+def layers_of(module: nn.Module) -> list[Layer]:
     """The layers of a module, nested ones opened."""
     if type(module) is nn.Sequential:
-        return [layer for part in module for layer in _layers(part)]
+        return [layer for part in module for layer in layers_of(part)]
     if isinstance(module, (nn.Dropout, nn.Identity)):
         return []
     if type(module) is TorchResidual:
-        return [Residual(tuple(_layers(module.layers)))]
+        return [Residual(tuple(layers_of(module.layers)))]
     convert = _CONVERTERS.get(type(module))
     return [TorchLayer(module) if convert is None else convert(module)]
 

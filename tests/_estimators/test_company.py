@@ -275,6 +275,7 @@ def test_it_is_calibrated(ensemble, kind):
     assert_allclose(calibrated.predict_proba(X_test).sum(axis=1), 1)
 
 
+@pytest.mark.filterwarnings("ignore:fit leaves a frozen pipeline")
 @pytest.mark.parametrize("wrap", [clone, FrozenEstimator], ids=["clone", "frozen"])
 def test_a_frozen_pipeline_is_calibrated_and_not_trained_anew(frozen, wrap):
     calibrated = CalibratedClassifierCV(wrap(frozen), cv=2).fit(X_test, y_test)
@@ -526,6 +527,7 @@ def test_weights_and_classes_are_routed_to_partial_fit(routing):
         assert_array_equal(estimator.predict_proba(X), plain.predict_proba(X))
 
 
+@pytest.mark.filterwarnings("ignore:fit leaves a frozen pipeline")
 def test_a_frozen_pipeline_is_searched_and_calibrated_under_routing(routing, frozen):
     assert cross_val_score(frozen, X, y, cv=2, params={}).min() > 0.9
     calibrated = CalibratedClassifierCV(frozen, cv=2).fit(X, y)

@@ -9,13 +9,21 @@ from typing import Any, Self
 
 import numpy as np
 from sklearn.decomposition import PCA
+from sklearn.pipeline import Pipeline
 from sklearn.utils import check_consistent_length
 
 from ._utils.validation import check_texts
 
 __all__ = ["ContributionDisplay", "TextMapDisplay", "TrainingCurveDisplay"]
 
-_TOWARDS, _AGAINST = "#2ea043", "#da3633"
+# Of M. Okabe and K. Ito's palette, which the colour-blind can tell apart; black and
+# yellow are left out.
+_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
+_TOWARDS, _AGAINST = _COLOURS[:2]
+# Eleven of them and six colours: the first sixty-six pairs differ.
+_MARKERS = "osv^D*PXd<>"
+# Beyond so many, labels are numbers of a scale, and a legend stands beside the map.
+_MANY_VALUES, _LONG_LEGEND = 12, 10
 
 
 class _Display:
@@ -186,8 +194,8 @@ class ContributionDisplay(_Display):
             The class, label or target to explain; None takes that of the greatest
             score.
         n_tokens : int, default=15
-            How many tokens at most, the greatest contributions first. Those that
-            contribute nothing are left out.
+            How many tokens at most, the greatest contributions first. One that comes
+            several times has one bar, and those that contribute nothing have none.
         ax : matplotlib.axes.Axes, default=None
             Where to draw; None makes a new figure.
         **bar_kwargs : dict
@@ -232,7 +240,11 @@ class ContributionDisplay(_Display):
         display : ContributionDisplay
         """
         output = explanation.best if output is None else output
-        top = [one for one in explanation.top(n_tokens, output) if one[1]]
+        totals: dict[str, float] = {}
+        for token, value in explanation.top(len(explanation.tokens), output):
+            totals[token] = totals.get(token, 0.0) + value
+        by_size = sorted(totals.items(), key=lambda one: -abs(one[1]))[:n_tokens]
+        top = [one for one in by_size if one[1]]
         tokens, contributions = [token for token, _ in top], [value for _, value in top]
         return cls(tokens, contributions, output).plot(ax, **bar_kwargs)
 
@@ -254,14 +266,15 @@ class TextMapDisplay(_Display):
     ----------
     positions : array-like of shape (n_texts, 2)
     labels : array-like of shape (n_texts,), default=None
-        Give the points their colours.
+        Give the points their colours and markers. More than twelve different numbers
+        are values on a scale.
 
     Attributes
     ----------
     ax_ : matplotlib.axes.Axes
     figure_ : matplotlib.figure.Figure
     points_ : list of matplotlib.collections.PathCollection
-        Those of each label in ascending order.
+        Those of each label in ascending order; all in one on a scale.
     """
 
     def __init__(self, positions: Any, labels: Any = None) -> None:
@@ -286,11 +299,12 @@ class TextMapDisplay(_Display):
         estimator : object
             Anything with a method ``transform``, such as a fitted
             StaticEmbeddingTransformer, ``encode``, such as a StaticEmbedding, or
-            ``decision_function``, such as a classifier of three or more classes.
+            ``decision_function``, such as a classifier of three or more classes. Of
+            other classifiers, and regressors, of this package the embeddings are drawn.
         X : list, tuple, array, Series or one-column frame of str
             The texts, n_texts of them.
         y : array-like of shape (n_texts,), default=None
-            Labels, which give the points their colours.
+            Labels or values, which give the points their colours.
         projection : estimator, default=None
             Projects features to two dimensions by its ``fit_transform``; None is
             ``PCA(2)``.
@@ -314,35 +328,56 @@ class TextMapDisplay(_Display):
         texts = check_texts(X)
         if y is not None:
             check_consistent_length(texts, y)
-        features = np.asarray(_features(estimator)(texts))
+        features = _features(estimator, texts)
         projection = PCA(2, random_state=0) if projection is None else projection
         if features.ndim != 2 or features.shape[1] < 2:
             raise ValueError(
                 f"The features have shape {features.shape}, but two or more for each "
-                "text were expected. A classifier of two classes has one score: pass "
-                "its embedding_ instead."
+                "text were expected."
             )
         return cls(projection.fit_transform(features), y).plot(ax, **scatter_kwargs)
 
     def _draw(self, **scatter_kwargs: Any) -> None:
         settings = {"s": 12, "alpha": 0.7} | scatter_kwargs
         positions = np.asarray(self.positions)
-        if self.labels is None:
+        labels = None if self.labels is None else np.asarray(self.labels)
+        if labels is None:
             self.points_ = [self.ax_.scatter(*positions.T, **settings)]
+        elif labels.dtype.kind in "iuf" and len(np.unique(labels)) > _MANY_VALUES:
+            points = self.ax_.scatter(*positions.T, c=labels, **settings)
+            self.figure_.colorbar(points, ax=self.ax_)
+            self.points_ = [points]
         else:
-            labels = np.asarray(self.labels)
-            self.points_ = [
-                self.ax_.scatter(*positions[labels == label].T, label=label, **settings)
-                for label in np.unique(labels)
-            ]
-            self.ax_.legend()
+            self._plot_classes(positions, labels, settings)
         self.ax_.set(xticks=[], yticks=[])
 
+    def _plot_classes(self, positions: Any, labels: Any, settings: Any) -> None:
+        """A pair of a colour and a marker for each label."""
+        classes = np.unique(labels)
+        self.points_ = []
+        for i, label in enumerate(classes):
+            colour, marker = _COLOURS[i % len(_COLOURS)], _MARKERS[i % len(_MARKERS)]
+            own = {"label": label, "color": colour, "marker": marker}
+            points = self.ax_.scatter(*positions[labels == label].T, **own | settings)
+            self.points_.append(points)
+        beside: dict[str, Any] = {}
+        if len(classes) > _LONG_LEGEND:
+            beside = {"loc": "center left", "bbox_to_anchor": (1, 0.5)}
+            beside["ncols"] = -(-len(classes) // 20)
+        self.ax_.legend(**beside)
 
-def _features(estimator: Any) -> Any:
+
+def _features(estimator: Any, texts: list[str]) -> np.ndarray:
+    """What is drawn of texts, of shape (n_texts, n_features) unless it cannot be."""
     for method in ("transform", "encode", "decision_function"):
         if hasattr(estimator, method):
-            return getattr(estimator, method)
+            features = np.asarray(getattr(estimator, method)(texts))
+            if features.ndim == 2 or method != "decision_function":
+                return features
+    if isinstance(estimator, Pipeline):
+        return np.asarray(estimator[:-1].transform(texts))
+    if hasattr(estimator, "embedding_"):
+        return np.asarray(estimator.embedding_.encode(texts))
     raise TypeError(
         f"{type(estimator).__name__} has none of the methods transform, encode and "
         "decision_function, one of which was expected."

@@ -42,7 +42,8 @@ Scores = Callable[[np.ndarray], np.ndarray]
 _ROWS = 8192
 # The tests bound the residual of this many steps.
 _STEPS = 64
-_TOWARDS, _AGAINST = "46, 160, 67", "218, 54, 51"
+# A blue and an orange that the colour-blind can tell apart.
+_TOWARDS, _AGAINST = "0, 114, 178", "213, 94, 0"
 
 
 @dataclass(frozen=True, eq=False)
@@ -145,7 +146,7 @@ class Explanation:
         return [(self._surface(i), float(contributions[i])) for i in order.tolist()]
 
     def to_html(self, output: Any = None) -> str:
-        """The text as HTML, its tokens on green or red by their contributions.
+        """The text as HTML, its tokens on blue or orange by their contributions.
 
         Parameters
         ----------

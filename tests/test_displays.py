@@ -12,6 +12,7 @@ from sklearn_static import (
     StaticClassifier,
     StaticEmbeddingTransformer,
     StaticLinearClassifier,
+    StaticLinearRegressor,
     StaticRegressor,
 )
 from sklearn_static.displays import (
@@ -81,7 +82,7 @@ def test_what_has_no_history_is_refused(fit):
 
 
 def test_bars_are_the_greatest_contributions(solved):
-    text = "the oven and the mast"
+    text = "the oven and a mast"
     for estimator in (solved, solved.to_pipeline()):
         display = ContributionDisplay.from_estimator(
             estimator, text, output="cook", n_tokens=3
@@ -107,6 +108,16 @@ def test_tokens_that_contribute_nothing_have_no_bar():
     assert ContributionDisplay.from_explanation(explanation).tokens == ["c", "a"]
 
 
+def test_a_token_that_comes_again_has_one_bar(solved):
+    (explanation,) = solved.explain(["oven mast oven"])
+    display = ContributionDisplay.from_explanation(explanation, output="cook")
+    assert sorted(display.tokens) == ["mast", "oven"]
+    ovens = explanation.of("cook")[[0, 2]].sum()
+    assert_allclose(display.contributions[display.tokens.index("oven")], ovens)
+    one = ContributionDisplay.from_explanation(explanation, output="cook", n_tokens=1)
+    assert one.tokens == ["oven"]
+
+
 def test_bars_of_no_token(solved):
     assert len(ContributionDisplay.from_estimator(solved, "").bars_) == 0
 
@@ -130,12 +141,43 @@ def test_maps_take_any_projection():
     assert_allclose(display.points_[0].get_offsets(), expected, atol=1e-5)
 
 
+def test_maps_of_two_classes_and_of_values_are_of_embeddings():
+    two = StaticLinearClassifier(EMBEDDING).fit(TEXTS, [y == "cook" for y in LABELS])
+    values = np.array([float(len(text)) for text in TEXTS])
+    regressor = StaticLinearRegressor(EMBEDDING).fit(TEXTS, values)
+    expected = TextMapDisplay.from_estimator(EMBEDDING, TEXTS).positions
+    for estimator in (two, regressor):
+        display = TextMapDisplay.from_estimator(estimator, TEXTS)
+        assert_allclose(display.positions, expected, atol=1e-5)
+        frozen = TextMapDisplay.from_estimator(estimator.to_pipeline(), TEXTS)
+        assert np.shape(frozen.positions) == (60, 2)
+
+
+def test_values_are_on_a_scale():
+    values = np.array([float(len(text)) + i / 60 for i, text in enumerate(TEXTS)])
+    display = TextMapDisplay.from_estimator(EMBEDDING, TEXTS, values)
+    assert_array_equal(display.points_[0].get_array(), values)
+    assert display.ax_.get_legend() is None
+    assert len(display.figure_.axes) == 2
+
+
+def test_no_two_of_many_classes_look_the_same():
+    labels = [f"class {i % 60}" for i in range(60)]
+    display = TextMapDisplay.from_estimator(EMBEDDING, TEXTS, labels)
+    looks = {
+        (tuple(points.get_facecolor()[0]), points.get_paths()[0].vertices.tobytes())
+        for points in display.points_
+    }
+    assert len(looks) == len(display.points_) == 60
+    assert len(display.ax_.get_legend().get_texts()) == 60
+
+
 def test_maps_of_what_has_no_features_are_refused():
     with pytest.raises(TypeError, match="int has none of the methods transform"):
         TextMapDisplay.from_estimator(3, TEXTS)
-    two = StaticClassifier(EMBEDDING).fit(TEXTS, [label == "cook" for label in LABELS])
-    with pytest.raises(ValueError, match=r"shape \(60,\), but two or more"):
-        TextMapDisplay.from_estimator(two, TEXTS)
+    narrow = toy_embedding(n_dimensions=1)
+    with pytest.raises(ValueError, match=r"shape \(60, 1\), but two or more"):
+        TextMapDisplay.from_estimator(narrow, TEXTS)
     with pytest.raises(ValueError, match="inconsistent numbers of samples"):
         TextMapDisplay.from_estimator(EMBEDDING, TEXTS, LABELS[1:])
 

@@ -14,8 +14,9 @@ from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 
 from ._io.pipeline import HeadParts
 from ._layers.layers import Head
-from ._utils.parallel import slices
+from ._utils.parallel import DEFAULT_BATCH_SIZE, slices
 from ._utils.pickling import VersionedPickleMixin
+from ._utils.progress import counter
 from ._utils.validation import check_embeddings, check_threshold
 
 __all__ = [
@@ -33,15 +34,25 @@ _ROWS = 1 << 12
 
 
 def of_texts(
-    predict: Callable[[Any], Any], embed: Callable[[list[str]], Any], texts: list[str]
+    predict: Callable[[Any], Any],
+    embed: Callable[[list[str]], Any],
+    texts: list[str],
+    *,
+    show: bool = False,
 ) -> Any:
     """``predict(embed(texts))``, some ten thousand texts at a time.
 
-    The embeddings of all texts would take far more memory than the predictions.
+    The embeddings of all texts would take far more memory than the predictions. With
+    `show`, a progress bar counts the texts.
     """
-    if len(texts) <= _TEXTS:
+    size = DEFAULT_BATCH_SIZE if show else _TEXTS
+    if len(texts) <= size:
         return predict(embed(texts))
-    parts = [predict(embed(texts[batch])) for batch in slices(len(texts), _TEXTS)]
+    parts = []
+    with counter("predict", "texts", show=show) as callback:
+        for batch in slices(len(texts), size):
+            parts.append(predict(embed(texts[batch])))
+            callback(batch.stop, len(texts))
     return vstack(parts, "csr") if issparse(parts[0]) else np.concatenate(parts)
 
 

@@ -65,8 +65,8 @@ class StaticPipeline(TopTokensMixin, VersionedPickleMixin, FolderMixin, Pipeline
     Returned by ``to_pipeline`` of the estimators. The first step, ``embedding``, is a
     :class:`StaticEmbeddingTransformer` of the table and, if there are any, the word
     weights. The second step, ``head``, predicts from its features. Both are fitted from
-    the start: ``fit`` learns nothing, and says so in a warning, and ``clone`` keeps what
-    was trained. So the pipeline can be calibrated, sliced, pickled, used in other
+    the start: ``fit`` learns nothing, and says so in a warning; ``clone`` keeps what was
+    trained. So the pipeline can be calibrated, sliced, pickled, used in other
     estimators, and saved as a folder, which model2vec can open, too, if there are no
     word weights.
 
@@ -79,7 +79,8 @@ class StaticPipeline(TopTokensMixin, VersionedPickleMixin, FolderMixin, Pipeline
     memory : str or object with the joblib.Memory interface, default=None
         As of :class:`sklearn.pipeline.Pipeline`.
     verbose : bool, default=False
-        As of :class:`sklearn.pipeline.Pipeline`.
+        As of :class:`sklearn.pipeline.Pipeline`; and whether the predictions of more
+        than 8,192 texts show a progress bar.
 
     See Also
     --------
@@ -443,7 +444,8 @@ class StaticPipeline(TopTokensMixin, VersionedPickleMixin, FolderMixin, Pipeline
         # Without the checks and frames that `transform` adds, unless it is another's.
         is_own = type(transformer) is not StaticEmbeddingTransformer
         embed = transformer.transform if is_own else transformer._features
-        return of_texts(getattr(head, method), embed, texts)
+        show = bool(self.verbose)
+        return of_texts(getattr(head, method), embed, texts, show=show)
 
     def evaluate(self, X: Any, y: Any) -> Evaluation:
         """Figures of the pipeline on texts whose labels or values are known.

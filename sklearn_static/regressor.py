@@ -90,7 +90,8 @@ class StaticRegressor(Regressing, FineTuned):
         On one machine the same int gives the same model, bit for bit. None takes fresh
         entropy and leaves numpy's global generator alone.
     verbose : bool or int, default=False
-        Whether ``fit`` shows a progress bar of epochs.
+        Whether ``fit`` shows a progress bar of epochs, and the prediction of more than
+        8,192 texts one of texts.
 
     Attributes
     ----------

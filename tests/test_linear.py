@@ -353,6 +353,23 @@ def test_verbose_shows_a_bar_of_the_steps_and_silence_is_the_default(
     shown = solved(lexical=lexical, verbose=True).fit(X, Y)
     assert f"{n_steps}/{n_steps}" in capfd.readouterr().err
     assert shown.predict_proba(NEW).tobytes() == expected.tobytes()
+    assert capfd.readouterr() == ("", "")
+
+
+def test_predicting_many_texts_shows_a_bar_of_texts_on_request(capfd):
+    classifier = solved().fit(X, Y)
+    texts = ["a", *NEW] * (9000 // len(NEW))
+    expected = classifier.predict_proba(texts)
+    pipeline = classifier.to_pipeline()
+    assert_array_equal(pipeline.predict(texts), classifier.predict(texts))
+    assert capfd.readouterr() == ("", "")
+    for model in (classifier, pipeline):
+        model.set_params(verbose=True)
+        assert_allclose(model.predict_proba(texts), expected, rtol=1e-5)
+        bar = capfd.readouterr().err
+        assert "predict: 100%|" in bar
+        assert f"{len(texts)}/{len(texts)}" in bar
+        assert "texts/s" in bar
 
 
 # Weights by name, and regression.

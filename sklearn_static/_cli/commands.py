@@ -79,6 +79,7 @@ def predict(options: Namespace) -> None:
     pipeline = StaticPipeline.from_pretrained(options.model)
     table = read_table(options.data, options.encoding)
     texts = [_text(text) for text in table.column(options.text, "--text")]
+    pipeline.set_params(verbose=sys.stderr.isatty())
     added = _predicted(pipeline, texts, options.top_k)
     if options.novelty:
         added |= _novelty(pipeline, texts)

@@ -23,7 +23,7 @@ from transformers.utils import logging
 from .._io.places import checked_revision, checked_token, is_folder
 from .._training.devices import resolve_device
 from .._utils.arrays import unit_rows
-from .._utils.progress import shown
+from .._utils.progress import counter
 
 __all__ = ["Teacher"]
 
@@ -133,9 +133,11 @@ class Teacher:
         """
         pooled = []
         batches = _batches_of_equal_length([len(ids) for ids in tokens], batch_size)
-        for rows in shown(batches, "teacher", show=show_progress_bar):
-            ids = [[*self._prefix, *tokens[i], *self._suffix] for i in rows]
-            pooled.append(self._pool(ids))
+        with counter("teacher", "tokens", show=show_progress_bar) as callback:
+            for rows in batches:
+                ids = [[*self._prefix, *tokens[i], *self._suffix] for i in rows]
+                pooled.append(self._pool(ids))
+                callback(sum(map(len, pooled)), len(tokens))
         embeddings = np.concatenate(pooled)
         for step in self._after_pooling:
             embeddings = step(embeddings)

@@ -59,6 +59,8 @@ class StaticModelBase(
     from it (`_find_targets`), the frozen head (`_freeze`), and `fit`.
     """
 
+    verbose: bool | int
+
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "model": [str, Path, StaticEmbedding],
         "lexical": ["boolean"],
@@ -140,7 +142,8 @@ class StaticModelBase(
     def _predict(self, method: str, X: Any) -> Any:
         check_is_fitted(self)
         texts = self._check_texts(X, reset=False)
-        return of_texts(getattr(self.head_, method), self._embed, texts)
+        predict, show = getattr(self.head_, method), bool(self.verbose)
+        return of_texts(predict, self._embed, texts, show=show)
 
     def _embed(self, texts: list[str]) -> np.ndarray:
         return features_of(self.embedding_, self.word_weights_, texts)

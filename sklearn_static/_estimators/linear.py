@@ -314,7 +314,7 @@ class LinearBase(StaticModelBase):
             lexical=self.lexical,
             random_state=random_state,
         )
-        with counter("fit", show=bool(self.verbose)) as callback:
+        with counter("fit", "solves", show=bool(self.verbose)) as callback:
             solution = self._linear_solution(
                 # Only fine-tuning needs scores out of fold, which take more fits.
                 prepared._replace(fold=None),

@@ -140,7 +140,7 @@ class EpochProgress(Callback):
 
     def on_train_begin(self, net: Any, **kwargs: Any) -> None:
         """Show the bar."""
-        self._bar = tqdm(total=net.max_epochs, desc="fit", unit="epoch")
+        self._bar = tqdm(total=net.max_epochs, desc="fit", unit=" epochs")
 
     def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
         """Advance by an epoch."""

@@ -7,14 +7,13 @@ two threads take two thirds of the time of one. A third would only wait for the 
 from __future__ import annotations
 
 import os
-from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 
 from joblib import cpu_count
 
-from .progress import shown
+from .progress import counter
 
 __all__ = ["DEFAULT_BATCH_SIZE", "for_each_batch", "n_cores", "slices"]
 
@@ -57,16 +56,18 @@ def for_each_batch(
     is_worth_two = length * min(batch_size, n_texts // 2) >= _MANY_CHARACTERS
     n_threads = min(2, n_cores()) if is_worth_two else 1
     parts = slices(n_texts, batch_size, n_threads)
-    steps = shown(parts, name, show=show)
-    if n_threads == 1:
-        for part in steps:
-            work(part)
-        return
-    # The first text computes lazy attributes, such as the tokenizer's tables, which
-    # both threads would compute otherwise.
-    work(slice(1))
-    with ThreadPoolExecutor(n_threads) as threads:
-        deque(zip(steps, threads.map(work, parts), strict=True), maxlen=0)
+    with counter(name, "texts", show=show) as callback:
+        if n_threads == 1:
+            for part in parts:
+                work(part)
+                callback(part.stop, n_texts)
+            return
+        # The first text computes lazy attributes, such as the tokenizer's tables, which
+        # both threads would compute otherwise.
+        work(slice(1))
+        with ThreadPoolExecutor(n_threads) as threads:
+            for part, _ in zip(parts, threads.map(work, parts), strict=True):
+                callback(part.stop, n_texts)
 
 
 def slices(n_items: int, batch_size: int, multiple_of: int = 1) -> list[slice]:

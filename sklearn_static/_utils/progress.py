@@ -2,37 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TypeVar
 
-__all__ = ["counter", "shown"]
-
-_Item = TypeVar("_Item")
-
-
-def shown(items: Sequence[_Item], name: str, *, show: bool) -> Iterable[_Item]:
-    """The items; if `show`, iterating over them shows a progress bar."""
-    if not show:
-        return items
-    from tqdm.auto import tqdm
-
-    bar: Iterable[_Item] = tqdm(items, name)
-    return bar
+__all__ = ["counter"]
 
 
 @contextmanager
-def counter(name: str, *, show: bool) -> Iterator[Callable[[int, int], None]]:
-    """A callback ``(n_done, n_steps)``, which draws a progress bar if `show`."""
+def counter(
+    name: str, unit: str, *, show: bool
+) -> Iterator[Callable[[int, int], None]]:
+    """A callback ``(n_done, n_in_all)``, which draws a progress bar if `show`.
+
+    Parameters
+    ----------
+    name : str
+        Stands before the bar.
+    unit : str
+        What is counted, in the plural.
+    show : bool
+    """
     if not show:
-        yield lambda n_done, n_steps: None
+        yield lambda n_done, n_in_all: None
         return
     from tqdm.auto import tqdm
 
-    with tqdm(desc=name) as bar:
+    with tqdm(desc=name, unit=f" {unit}") as bar:
 
-        def update(n_done: int, n_steps: int) -> None:
-            bar.total = n_steps
+        def update(n_done: int, n_in_all: int) -> None:
+            bar.total = n_in_all
             bar.update(n_done - bar.n)
 
         yield update

@@ -127,11 +127,12 @@ def test_what_fails_in_a_thread_fails_and_ends_the_work():
 
 
 @pytest.mark.parametrize("n_cores", [1, 2])
-def test_a_bar_counts_the_batches(cores, n_cores, capsys):
+def test_a_bar_counts_the_texts(cores, n_cores, capsys):
     cores(n_cores)
     for_each_batch(Work(), ["x" * 40] * 10_000, 2500, "work", show=True)
     assert "work: 100%" in (bar := capsys.readouterr().err)
-    assert "4/4" in bar
+    assert "10000/10000" in bar
+    assert "texts/s" in bar
 
 
 def test_what_texts_become_does_not_depend_on_threads(cores):

@@ -27,97 +27,97 @@ __all__ = ["StaticLinearClassifier", "StaticLinearRegressor"]
 class StaticLinearClassifier(Classifying, LinearBase):
     """Logistic regression on embeddings beside TF-IDF-weighted words and word pairs.
 
-        A text may have one class, or any number of labels. Its features are the mean of its
-        tokens' vectors, as of a :class:`StaticEmbedding`, and the TF-IDF weights of its
-        words and of pairs of neighbouring words. The factor of the words is chosen on
-        held-out texts, on which probabilities are calibrated as well. Needs no torch.
+    A text may have one class, or any number of labels. Its features are the mean of its
+    tokens' vectors, as of a :class:`StaticEmbedding`, and the TF-IDF weights of its
+    words and of pairs of neighbouring words. The factor of the words is chosen on
+    held-out texts, on which probabilities are calibrated as well. Needs no torch.
 
-        Parameters
-        ----------
-        model : StaticEmbedding, str or Path, default="default"
-            The bundled table, a model folder, a Hub id such as
-            ``"minishlab/potion-base-8M"``, or an embedding opened before. In a search over
-            parameters, open it once and pass the embedding.
-        C : float, default=3.0
-            The inverse of the strength of regularisation, as of
-            :class:`sklearn.linear_model.LogisticRegression`.
-        lexical : bool, default=True
-            Whether words and word pairs are features besides the embedding. Without them,
-            model2vec can open the pipeline's folder, too.
-        tol : float, default=1e-3
-            The norm of the mean loss's gradient at which the solver stops.
-        max_iter : int, default=1000
-            The most iterations of the solver.
-        class_weight : dict or "balanced", default=None
-            The weight of each class, by label. "balanced" makes them inversely proportional
-            to the classes' frequencies. With many labels a text, by label: the weight of a
-            label's presence, which "balanced" makes equal, in all, to that of its absence.
-        threshold : float or array-like of shape (n_labels,), default=0.5
-            With many labels a text, the probability from which a label is predicted, or
-            that of each label.
-        label_names : array-like of shape (n_labels,), default=None
-            With many labels a text, the names of y's columns, such as ``classes_`` of
-            :class:`sklearn.preprocessing.MultiLabelBinarizer`. None takes those of a frame
-            or, of other containers, the columns' numbers.
-        handle_missing : {"error", "empty"}, default="error"
-            What to do with None and NaN among texts: refuse them, or take each as empty.
-        random_state : int, RandomState instance or None, default=None
-            Shuffles the folds. On one machine the same int gives the same model, bit for
-            bit. None takes fresh entropy and leaves numpy's global generator alone.
-        verbose : bool or int, default=False
-                Whether ``fit`` shows a progress bar of what is solved for, that is, the factors
-            of words that are tried and the fit of all texts, and the prediction of more
-            than 8,192 texts one of texts.
-    
-        Attributes
-        ----------
-        classes_ : ndarray of shape (n_classes,)
-            The classes, in ascending order, or the names of many labels, in that of y's
-            columns.
-        coef_ : ndarray of shape (1 or n_classes, n_dimensions)
-            The weights of embeddings; one row for two classes.
-        intercept_ : ndarray of shape (1 or n_classes,)
-            The scores of a text without tokens.
-        embedding_ : StaticEmbedding
-            The table.
-        head_ : StaticHeadClassifier
-            The linear head, on embeddings and, after them, word scores.
-        word_weights_ : WordWeights or None
-            The words and pairs with their weights; see :meth:`get_word_weights`.
-        n_iter_ : int
-            Iterations of the solver in the final fit.
+    Parameters
+    ----------
+    model : StaticEmbedding, str or Path, default="default"
+        The bundled table, a model folder, a Hub id such as
+        ``"minishlab/potion-base-8M"``, or an embedding opened before. In a search over
+        parameters, open it once and pass the embedding.
+    C : float, default=3.0
+        The inverse of the strength of regularisation, as of
+        :class:`sklearn.linear_model.LogisticRegression`.
+    lexical : bool, default=True
+        Whether words and word pairs are features besides the embedding. Without them,
+        model2vec can open the pipeline's folder, too.
+    tol : float, default=1e-3
+        The norm of the mean loss's gradient at which the solver stops.
+    max_iter : int, default=1000
+        The most iterations of the solver.
+    class_weight : dict or "balanced", default=None
+        The weight of each class, by label. "balanced" makes them inversely proportional
+        to the classes' frequencies. With many labels a text, by label: the weight of a
+        label's presence, which "balanced" makes equal, in all, to that of its absence.
+    threshold : float or array-like of shape (n_labels,), default=0.5
+        With many labels a text, the probability from which a label is predicted, or
+        that of each label.
+    label_names : array-like of shape (n_labels,), default=None
+        With many labels a text, the names of y's columns, such as ``classes_`` of
+        :class:`sklearn.preprocessing.MultiLabelBinarizer`. None takes those of a frame
+        or, of other containers, the columns' numbers.
+    handle_missing : {"error", "empty"}, default="error"
+        What to do with None and NaN among texts: refuse them, or take each as empty.
+    random_state : int, RandomState instance or None, default=None
+        Shuffles the folds. On one machine the same int gives the same model, bit for
+        bit. None takes fresh entropy and leaves numpy's global generator alone.
+    verbose : bool or int, default=False
+        Whether ``fit`` shows a progress bar of what is solved for, that is, the factors
+        of words that are tried and the fit of all texts, and the prediction of more
+        than 8,192 texts one of texts.
 
-        See Also
-        --------
-        StaticClassifier : Fine-tuning that starts from this solution.
-        StaticEmbeddingTransformer : Embeddings as features for any other classifier.
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        The classes, in ascending order, or the names of many labels, in that of y's
+        columns.
+    coef_ : ndarray of shape (1 or n_classes, n_dimensions)
+        The weights of embeddings; one row for two classes.
+    intercept_ : ndarray of shape (1 or n_classes,)
+        The scores of a text without tokens.
+    embedding_ : StaticEmbedding
+        The table.
+    head_ : StaticHeadClassifier
+        The linear head, on embeddings and, after them, word scores.
+    word_weights_ : WordWeights or None
+        The words and pairs with their weights; see :meth:`get_word_weights`.
+    n_iter_ : int
+        Iterations of the solver in the final fit.
 
-        Notes
-        -----
-        The solver is Newton's method with conjugate gradients within a trust region [1]_.
-        Regularisation biases a model towards frequent classes on texts with few known
-        words. So calibration subtracts a share of the classes' prior log-probabilities,
-        besides dividing scores by a temperature [2]_. Both are fitted to the scores of
-        held-out texts. With `class_weight`, there is a temperature only. Texts that are
-        equal but for case and white space are held out together.
+    See Also
+    --------
+    StaticClassifier : Fine-tuning that starts from this solution.
+    StaticEmbeddingTransformer : Embeddings as features for any other classifier.
 
-        References
-        ----------
-        .. [1] T. Steihaug, "The Conjugate Gradient Method and Trust Regions in Large Scale
-           Optimization", SIAM J. Numer. Anal. 20, 1983.
-        .. [2] C. Guo et al., "On Calibration of Modern Neural Networks", ICML 2017.
+    Notes
+    -----
+    The solver is Newton's method with conjugate gradients within a trust region [1]_.
+    Regularisation biases a model towards frequent classes on texts with few known
+    words. So calibration subtracts a share of the classes' prior log-probabilities,
+    besides dividing scores by a temperature [2]_. Both are fitted to the scores of
+    held-out texts. With `class_weight`, there is a temperature only. Texts that are
+    equal but for case and white space are held out together.
 
-        Examples
-        --------
-        >>> from sklearn_static import StaticLinearClassifier
-        >>> texts = ["good film", "great fun", "fine acting", "what a joy"] * 5
-        >>> texts += ["bad film", "awful bore", "poor acting", "what a waste"] * 5
-        >>> labels = ["pos"] * 20 + ["neg"] * 20
-        >>> classifier = StaticLinearClassifier(random_state=0).fit(texts, labels)
-        >>> classifier.predict(["a great joy", "an awful waste"])
-        array(['pos', 'neg'], dtype='<U3')
-        >>> bool(classifier.get_word_weights(["joy"])[0, 0] > 0)
-        True
+    References
+    ----------
+    .. [1] T. Steihaug, "The Conjugate Gradient Method and Trust Regions in Large Scale
+       Optimization", SIAM J. Numer. Anal. 20, 1983.
+    .. [2] C. Guo et al., "On Calibration of Modern Neural Networks", ICML 2017.
+
+    Examples
+    --------
+    >>> from sklearn_static import StaticLinearClassifier
+    >>> texts = ["good film", "great fun", "fine acting", "what a joy"] * 5
+    >>> texts += ["bad film", "awful bore", "poor acting", "what a waste"] * 5
+    >>> labels = ["pos"] * 20 + ["neg"] * 20
+    >>> classifier = StaticLinearClassifier(random_state=0).fit(texts, labels)
+    >>> classifier.predict(["a great joy", "an awful waste"])
+    array(['pos', 'neg'], dtype='<U3')
+    >>> bool(classifier.get_word_weights(["joy"])[0, 0] > 0)
+    True
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {

@@ -65,8 +65,8 @@ class StaticPipeline(TopTokensMixin, VersionedPickleMixin, FolderMixin, Pipeline
     Returned by ``to_pipeline`` of the estimators. The first step, ``embedding``, is a
     :class:`StaticEmbeddingTransformer` of the table and, if there are any, the word
     weights. The second step, ``head``, predicts from its features. Both are fitted from
-    the start: ``fit`` learns nothing, and says so in a warning; ``clone`` keeps what was
-    trained. So the pipeline can be calibrated, sliced, pickled, used in other
+    the start: ``fit`` learns nothing, and says so in a warning; ``clone`` keeps what
+    was trained. So the pipeline can be calibrated, sliced, pickled, used in other
     estimators, and saved as a folder, which model2vec can open, too, if there are no
     word weights.
 

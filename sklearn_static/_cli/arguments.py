@@ -75,6 +75,7 @@ def _add_train(subparsers: Any) -> None:
     add("data", help="the texts and what is right of each")
     add("-o", "--output", required=True, metavar="FOLDER", help="where the model goes")
     _add_columns(add)
+    _add_separator(add)
     add("--values", action="store_true", help="the labels are numbers to predict")
     add("--test", metavar="FILE", help="texts to evaluate the model on")
     add(
@@ -114,10 +115,10 @@ def _add_predict(subparsers: Any) -> None:
     add(
         "--top-k",
         type=_positive,
-        default=1,
         metavar="K",
         help="how many classes to give with their probabilities (default: 1)",
     )
+    _add_separator(add)
     add(
         "--novelty",
         action="store_true",
@@ -133,6 +134,7 @@ def _add_evaluate(subparsers: Any) -> None:
     add("model", help="a folder, or a Hub id")
     add("data", help="texts that the model was not trained on")
     _add_columns(add)
+    _add_separator(add)
     add("--json", action="store_true", help="figures and report as JSON")
     _add_encoding(add)
     _add_quiet(add)
@@ -163,6 +165,15 @@ def _command(subparsers: Any, name: str, run: Any, summary: str) -> Any:
 def _add_columns(add: Any) -> None:
     add("--text", default="text", help="the column of texts (default: %(default)s)")
     add("--label", default="label", help="the column of labels (default: %(default)s)")
+
+
+def _add_separator(add: Any) -> None:
+    add(
+        "--label-separator",
+        metavar="CHARACTERS",
+        help="between the labels of a text, of which there may be any number; in "
+        ".jsonl a list has them",
+    )
 
 
 def _add_encoding(add: Any) -> None:

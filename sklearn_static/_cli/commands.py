@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import ast
 import json
-import math
 import sys
 from argparse import Namespace
-from collections import Counter
 from pathlib import Path
 from time import perf_counter
 from typing import Any
 
 import numpy as np
+from scipy.sparse import csr_matrix
 
-from .._estimators.split import groups_of, split_rows
 from .._utils.hints import did_you_mean
 from ..classifier import StaticClassifier
 from ..embedding import StaticEmbedding
@@ -22,7 +20,8 @@ from ..exceptions import ModelFormatError
 from ..linear import StaticLinearClassifier, StaticLinearRegressor
 from ..pipeline import StaticPipeline
 from ..regressor import StaticRegressor
-from .tables import CommandError, Table, read_table, write_rows
+from .examples import check_classes, class_called, read_examples, texts_of
+from .tables import CommandError, read_table, write_rows
 
 __all__ = ["evaluate", "explain", "info", "predict", "train"]
 
@@ -41,25 +40,31 @@ def train(options: Namespace) -> None:
     """
     _check_output(options.output)
     estimator = _estimator(options)
-    texts, y = _examples(options.data, options)
-    _tell(options, f"Read {len(texts):,} texts of {options.data}.")
+    examples = read_examples(options.data, options)
+    _tell(options, f"Read {len(examples.texts):,} texts of {options.data}.")
+    train, test = examples, None
     if options.test:
-        X_test, y_test = _examples(options.test, options)
-    else:
-        texts, y, X_test, y_test = _held_out(texts, y, options)
-    if not options.values:
-        _check_classes(y, options)
+        test = read_examples(options.test, options)
+    elif options.test_size:
+        train, test = examples.split(options.test_size, options.seed)
+    texts: list[str] = train.texts
+    y: Any = train.y
+    if examples.kind == "class":
+        check_classes(y)
+    if examples.kind == "labels":
+        y, names = examples.indicator(y)
+        estimator.set_params(label_names=names)
     _tell(options, f"Training {type(estimator).__name__} on {len(texts):,} texts.")
     start = perf_counter()
     pipeline = estimator.fit(texts, y).to_pipeline()
     _tell(options, f"Trained in {perf_counter() - start:.1f} s.")
     evaluation = None
-    if X_test:
-        _tell(options, f"Evaluating on {len(X_test):,} other texts.")
-        evaluation = pipeline.evaluate(X_test, _known(y_test, pipeline))
+    if test is not None and test.texts:
+        _tell(options, f"Evaluating on {len(test.texts):,} other texts.")
+        evaluation = pipeline.evaluate(test.texts, test.known(pipeline))
         print(evaluation)
-        if not options.values:
-            pipeline = pipeline.with_novelty_threshold(X_test)
+        if examples.kind == "class":
+            pipeline = pipeline.with_novelty_threshold(test.texts)
     card_data = {"license": options.license, "datasets": [options.dataset]}
     pipeline.save_pretrained(
         options.output,
@@ -74,13 +79,16 @@ def predict(options: Namespace) -> None:
 
     The columns "prediction" and "probability" are added; with --top-k also
     "prediction_2" and so on; with --novelty "novelty" and, if the model has a
-    threshold, "novel".
+    threshold, "novel". Of many labels, "prediction" has all, unless --top-k is given.
     """
     pipeline = StaticPipeline.from_pretrained(options.model)
     table = read_table(options.data, options.encoding)
-    texts = [_text(text) for text in table.column(options.text, "--text")]
+    texts = texts_of(table, options)
     pipeline.set_params(verbose=sys.stderr.isatty())
-    added = _predicted(pipeline, texts, options.top_k)
+    if options.top_k is None and getattr(pipeline["head"], "multilabel", False):
+        added = _predicted_labels(pipeline, texts, options.label_separator)
+    else:
+        added = _predicted(pipeline, texts, options.top_k or 1)
     if options.novelty:
         added |= _novelty(pipeline, texts)
     names = list(dict.fromkeys([*table.columns, *added]))
@@ -96,9 +104,9 @@ def evaluate(options: Namespace) -> None:
     """Compare what a model predicts with the labels of a file."""
     pipeline = StaticPipeline.from_pretrained(options.model)
     options.values = not hasattr(pipeline, "classes_")
-    texts, y = _examples(options.data, options)
-    _tell(options, f"Read {len(texts):,} texts of {options.data}.")
-    evaluation = pipeline.evaluate(texts, _known(y, pipeline))
+    examples = read_examples(options.data, options)
+    _tell(options, f"Read {len(examples.texts):,} texts of {options.data}.")
+    evaluation = pipeline.evaluate(examples.texts, examples.known(pipeline))
     if options.json:
         found = {**evaluation, "report": evaluation.report}
         print(json.dumps(found, indent=2, ensure_ascii=False))
@@ -111,7 +119,7 @@ def explain(options: Namespace) -> None:
     pipeline = StaticPipeline.from_pretrained(options.model)
     wanted = None
     if options.output_class is not None:
-        (wanted,) = _known([options.output_class], pipeline)
+        wanted = class_called(options.output_class, pipeline)
     for explanation in pipeline.explain(options.texts):
         print(explanation.text)
         shown = explanation.best if wanted is None else wanted
@@ -159,112 +167,6 @@ def _described(model: str) -> dict[str, Any]:
     found["dtype"] = embedding.vectors.dtype.name
     found["megabytes"] = round(sum(map(len, files.values())) / 1e6, 1)
     return {**found, **embedding.metadata}
-
-
-def _examples(name: str, options: Namespace) -> tuple[list[str], Any]:
-    """The texts of a file, and the label or value of each.
-
-    Rows without one are left out, and it is told how many.
-    """
-    table = read_table(name, options.encoding)
-    texts = [_text(text) for text in table.column(options.text, "--text")]
-    labels = table.column(options.label, "--label")
-    whole = [
-        i for i, label in enumerate(labels) if texts[i].strip() and not _is_empty(label)
-    ]
-    if len(whole) < len(texts):
-        left_out = f"{len(texts) - len(whole):,} of {len(texts):,} rows"
-        _warn(f"{left_out} of {name} are left out, without a text or a label.")
-    if not whole:
-        raise CommandError(
-            f"No row of {name} has both {options.text!r} and {options.label!r}."
-        )
-    read = _value if options.values else _label
-    return [texts[i] for i in whole], [read(labels[i], table, i) for i in whole]
-
-
-def _is_empty(value: Any) -> bool:
-    return value is None or (isinstance(value, str) and not value.strip())
-
-
-def _text(value: Any) -> str:
-    return "" if value is None else str(value)
-
-
-def _label(value: Any, table: Table, row: int) -> str:
-    if isinstance(value, (list, dict)):
-        raise CommandError(
-            f"{table.place(row)} has the label {value!r}, but one label a text was "
-            "expected. Train with many labels a text from Python: fit takes an "
-            "indicator, as of sklearn.preprocessing.MultiLabelBinarizer."
-        )
-    return str(value)
-
-
-def _value(value: Any, table: Table, row: int) -> float:
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        number = math.nan
-    if not math.isfinite(number):
-        raise CommandError(
-            f"{table.place(row)} has the value {value!r}, but a finite number was "
-            "expected."
-        )
-    return number
-
-
-def _known(y: list[Any], pipeline: StaticPipeline) -> list[Any]:
-    """Labels of a file as the model has them, which may be numbers."""
-    if not hasattr(pipeline, "classes_"):
-        return y
-    labels = {str(label): label for label in pipeline.classes_.tolist()}
-    for label in y:
-        if label not in labels:
-            raise CommandError(
-                f"The model knows no class {label!r}, but {len(labels)}, such as "
-                f"{next(iter(labels))!r}.{did_you_mean(label, labels)}"
-            )
-    return [labels[label] for label in y]
-
-
-def _check_classes(y: list[str], options: Namespace) -> None:
-    counts = Counter(y)
-    if len(counts) < 2:
-        raise CommandError(
-            f"All texts have the label {y[0]!r}, but two labels or more were "
-            "expected. Is --label the right column?"
-        )
-    alone = [label for label, count in counts.items() if count == 1]
-    if len(alone) > len(y) / 2:
-        raise CommandError(
-            f"The {len(y):,} texts have {len(counts):,} labels, such as {y[0]!r}, most "
-            "of them once. Is --label the right column? Numbers are predicted with "
-            "--values."
-        )
-    if alone:
-        named = ", ".join(map(repr, alone[:5])) + (", ..." if len(alone) > 5 else "")
-        _warn(
-            f"{len(alone)} of {len(counts)} labels have a single text to train on, "
-            f"which is hardly enough: {named}"
-        )
-
-
-def _held_out(
-    texts: list[str], y: list[Any], options: Namespace
-) -> tuple[list[str], list[Any], list[str], list[Any]]:
-    """Examples to train on and to evaluate on; equal texts are on one side."""
-    if not options.test_size:
-        return texts, y, [], []
-    numbers = np.zeros(len(y), np.int64)
-    if not options.values:
-        _, numbers = np.unique(y, return_inverse=True)
-    random_state = np.random.RandomState(options.seed)
-    parts = split_rows(numbers, options.test_size, random_state, groups_of(texts))
-    (X, y_train), (X_test, y_test) = (
-        ([texts[i] for i in part], [y[i] for i in part]) for part in parts
-    )
-    return X, y_train, X_test, y_test
 
 
 def _estimator(options: Namespace) -> Any:
@@ -324,6 +226,18 @@ def _predicted(
     return found
 
 
+def _predicted_labels(
+    pipeline: StaticPipeline, texts: list[str], separator: str | None
+) -> dict[str, list[Any]]:
+    """All labels of each text, with `separator` between them, or as lists."""
+    names = pipeline.classes_.astype(object)
+    rows = np.asarray(csr_matrix(pipeline.predict(texts)).todense(), bool)
+    labels = [names[row].tolist() for row in rows]
+    if separator is None:
+        return {"prediction": labels}
+    return {"prediction": [separator.join(map(str, each)) for each in labels]}
+
+
 def _novelty(pipeline: StaticPipeline, texts: list[str]) -> dict[str, list[Any]]:
     if not hasattr(pipeline, "novelty"):
         raise CommandError(
@@ -339,7 +253,3 @@ def _novelty(pipeline: StaticPipeline, texts: list[str]) -> dict[str, list[Any]]
 def _tell(options: Namespace, message: str) -> None:
     if not options.quiet:
         print(message, file=sys.stderr)
-
-
-def _warn(message: str) -> None:
-    print(f"warning: {message}", file=sys.stderr)

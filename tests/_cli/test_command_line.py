@@ -215,6 +215,37 @@ def test_predictions_are_written_as_the_file_is_called(model, data):
             assert row == {key: str(value) for key, value in wanted.items()}
 
 
+@pytest.mark.parametrize("name", ["many.csv", "many.jsonl"])
+def test_texts_may_have_any_number_of_labels(here, table, name, capsys):
+    texts, labels = toy_texts(90, TOPICS)
+    both, _ = toy_texts(30, ("cook",), seed=3)
+    texts += [f"{text} mast rope tide" for text in both]
+    many = [[label] for label in labels] + [["cook", "sail"]] * 30
+    many[0] = []
+    is_csv = name.endswith("csv")
+    rows = [
+        {"text": text, "label": "; ".join(each) if is_csv else each}
+        for text, each in zip(texts, many, strict=True)
+    ]
+    (here / name).write_bytes((WRITERS["topics.csv"] if is_csv else as_json)(rows))
+    separator = ["--label-separator", ";"] if is_csv else []
+    command = ["train", name, "-o", "model", "--model", table, *separator]
+    assert main(command) == 0
+    out, err = capsys.readouterr()
+    assert "f1_micro" in out
+    assert "Read 120 texts" in err
+    assert StaticPipeline.from_pretrained("model").classes_.tolist() == sorted(TOPICS)
+    assert main(["evaluate", "model", name, *separator, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["f1_micro"] > 0.9
+    assert main(["predict", "model", name, *separator, "-o", "out.jsonl"]) == 0
+    lines = Path("out.jsonl").read_text("utf8").splitlines()
+    expected = "cook;sail" if is_csv else ["cook", "sail"]
+    assert json.loads(lines[-1])["prediction"] == expected
+    assert main(["predict", "model", name, "--top-k", "1", "-o", "out.jsonl"]) == 0
+    lines = Path("out.jsonl").read_text("utf8").splitlines()
+    assert json.loads(lines[1])["prediction"] == "sail"
+
+
 def test_values_are_predicted_by_a_regressor(here, rows, table, capsys):
     values = {"cook": 1.5, "sail": -2.0, "code": 4.0}
     for row in rows:
@@ -342,7 +373,7 @@ CONTENTS = {
     ),
     "broken.jsonl": (b'{"text": "a"\n', "line 1 is no JSON"),
     "list.jsonl": (b'["a", "b"]\n', "line 1 has a list, but an object"),
-    "many.jsonl": (b'{"text": "a", "label": ["x"]}\n', "has the label ['x']"),
+    "odd.jsonl": (b'{"text": "a", "label": {"x": 1}}\n', "has the label {'x': 1}"),
     "one.csv": (b"text,label\na,x\nb,x\n", "All texts have the label 'x'"),
     "no.label.csv": (b"text,label\na,\nb,\n", "No row of no.label.csv has both"),
     "data.xlsx": (b"PK", "data.xlsx is no file that can be read"),
@@ -395,7 +426,7 @@ def test_ctrl_c_ends_without_a_traceback(data, monkeypatch, capsys):
     def interrupted(*args):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("sklearn_static._cli.commands.read_table", interrupted)
+    monkeypatch.setattr("sklearn_static._cli.examples.read_table", interrupted)
     assert main(["train", data, "-o", "model"]) == 130
     assert "Traceback" not in capsys.readouterr().err
 

@@ -58,9 +58,9 @@ class StaticClassifier(Classifying, FineTuned):
         The share of each hidden layer's outputs that is zeroed in training.
     freeze_embedding : bool, default=False
         Whether to train the head only.
-    lr : float, default=1e-3
+    lr : float, default=2e-3
         Adam's learning rate.
-    batch_size : int, default=64
+    batch_size : int, default=128
         Texts in a training step.
     max_epochs : int, default=200
         The most passes over the training texts.
@@ -199,8 +199,8 @@ class StaticClassifier(Classifying, FineTuned):
         hidden_layer_sizes: Any = (512,),
         dropout: float = 0.0,
         freeze_embedding: bool = False,
-        lr: float = 1e-3,
-        batch_size: int = 64,
+        lr: float = 2e-3,
+        batch_size: int = 128,
         max_epochs: int = 200,
         early_stopping: bool = True,
         scoring: Any = "loss",

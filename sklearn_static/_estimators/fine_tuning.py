@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 __all__ = ["FineTuned"]
 
 
+# A fold of fewer texts is no smaller part of them than a fifth.
+_LEAST_FOLD = 200
 _OPTIMIZER = "optimizer__"
 # What the table knows, and which rows of it are trained.
 _NOT_STATE = ("table", "rows")
@@ -253,10 +255,14 @@ class FineTuned(Hooks, StaticModelBase):
         return LinearStart.of(prepared, solution, targets)
 
     def _n_folds(self, n_texts: int) -> int:
-        """As many as `validation_fraction` goes into all texts."""
+        """As many as `validation_fraction` goes into all texts.
+
+        Of few texts, five folds rather than many small ones hold all of them out.
+        """
         size = self.validation_fraction
         share = size / n_texts if isinstance(size, Integral) else size
-        return max(2, round(1 / min(share, 1)))
+        n_folds = max(2, round(1 / min(share, 1)))
+        return min(n_folds, max(5, n_texts // _LEAST_FOLD))
 
     def _linear_solution(
         self, prepared: Prepared, targets: Any, random_state: np.random.RandomState

@@ -105,6 +105,7 @@ METHODS: dict[str, Callable[[int], Any]] = {
         init="random",
         scoring="accuracy",
         n_iter_no_change=5,
+        lr=1e-3,
         batch_size=32,
         random_state=seed,
     ),

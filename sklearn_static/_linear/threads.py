@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from threading import Lock
 from typing import Any
 
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 from .._utils.parallel import n_cores
 
@@ -25,19 +25,43 @@ class _Users:
     def __init__(self) -> None:
         self.lock = Lock()
         self.count = 0
-        self.limits: threadpool_limits | None = None
+        self.restore: Callable[[], None]
 
-    def enter(self) -> None:
+    def enter(self, blas: ThreadpoolController) -> None:
         with self.lock:
             if not self.count:
-                self.limits = threadpool_limits(1, "blas")
+                self.restore = _limit(blas)
             self.count += 1
 
     def leave(self) -> None:
         with self.lock:
             self.count -= 1
-            if not self.count and self.limits is not None:
-                self.limits.restore_original_limits()
+            if not self.count:
+                self.restore()
+
+
+def _limit(blas: ThreadpoolController) -> Callable[[], None]:
+    """Limit the process to one thread; what sets it back works in any thread."""
+    _let_any_thread_set(blas)
+    limiter = blas.limit(limits=1)
+
+    def restore() -> None:
+        _let_any_thread_set(blas)
+        limiter.restore_original_limits()
+        _let_any_thread_set(blas)
+
+    return restore
+
+
+def _let_any_thread_set(blas: ThreadpoolController) -> None:
+    """End the privilege of the thread that was the first to set a limit.
+
+    From threadpoolctl 3.8 on, what other threads set is ignored without a word, for as
+    long as that one lives. It gets its privilege back when it sets a limit again.
+    """
+    for library in blas.lib_controllers:
+        if hasattr(library, "clear_controlling_thread"):
+            library.clear_controlling_thread(force=True)
 
 
 _USERS = _Users()
@@ -60,13 +84,15 @@ def one_blas_thread() -> Iterator[None]:
     Those of thin matrices wait for each other's threads longer than they take, twenty
     times as long where other processes keep the cores busy. The number of threads is
     the process's; the last of those that ask for one at the same time sets it back.
+    With OpenMP below, it is each thread's own.
     """
-    users = _USERS
-    users.enter()
-    try:
-        yield
-    finally:
-        users.leave()
+    users, blas = _USERS, ThreadpoolController().select(user_api="blas")
+    with blas.select(threading_layer="openmp").limit(limits=1):
+        users.enter(blas)
+        try:
+            yield
+        finally:
+            users.leave()
 
 
 def in_turn(function: Callable[[], Any]) -> Callable[[], Any]:

@@ -1,6 +1,7 @@
 """Solving for calibrated linear classifiers."""
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 
@@ -959,22 +960,73 @@ def blas_threads():
     return {p["num_threads"] for p in threadpool_info() if p["user_api"] == "blas"}
 
 
-def test_the_last_of_several_users_sets_threads_back():
+@pytest.fixture
+def two_blas_threads():
     if not blas_threads():
         pytest.skip("threadpoolctl does not know this library of linear algebra")
-    first, second = one_blas_thread(), one_blas_thread()
+    before = blas_threads()
     with threadpool_limits(2, "blas"):
         assert blas_threads() == {2}
-        first.__enter__()
-        second.__enter__()
-        assert blas_threads() == {1}
-        first.__exit__(None, None, None)
-        assert blas_threads() == {1}
-        second.__exit__(None, None, None)
-        assert blas_threads() == {2}
-        with pytest.raises(KeyboardInterrupt), one_blas_thread():
-            raise KeyboardInterrupt
-        assert blas_threads() == {2}
+        yield
+    assert blas_threads() == before
+
+
+def test_the_last_of_several_users_sets_threads_back(two_blas_threads):
+    first, second = one_blas_thread(), one_blas_thread()
+    first.__enter__()
+    second.__enter__()
+    assert blas_threads() == {1}
+    first.__exit__(None, None, None)
+    assert blas_threads() == {1}
+    second.__exit__(None, None, None)
+    assert blas_threads() == {2}
+    with pytest.raises(KeyboardInterrupt), one_blas_thread():
+        raise KeyboardInterrupt
+    assert blas_threads() == {2}
+
+
+@pytest.mark.parametrize("first_to_leave", [0, 1])
+def test_users_in_threads_of_their_own_set_threads_back(
+    first_to_leave, two_blas_threads
+):
+    """Also where another thread, here the main one, was the first to set a limit."""
+    leaves = [threading.Event(), threading.Event()]
+    seen: list[set[int]] = []
+
+    def user(leave):
+        with one_blas_thread():
+            seen.append(blas_threads())
+            entered.wait()
+            leave.wait()
+
+    entered = threading.Barrier(3)
+    users = [threading.Thread(target=user, args=[leave]) for leave in leaves]
+    for thread in users:
+        thread.start()
+    entered.wait()
+    for i in (first_to_leave, 1 - first_to_leave):
+        seen.append(blas_threads())
+        leaves[i].set()
+        users[i].join()
+    assert seen == [{1}] * 4
+    assert blas_threads() == {2}
+
+
+def test_limits_can_be_set_in_any_thread_afterwards(two_blas_threads):
+    def limited():
+        with threadpool_limits(3, "blas"):
+            return blas_threads()
+
+    def used():
+        with one_blas_thread():
+            return blas_threads()
+
+    with ThreadPoolExecutor(1) as thread:
+        assert used() == {1}
+        assert thread.submit(limited).result() == {3}
+        assert used() == {1}
+        assert thread.submit(used).result() == {1}
+        assert limited() == {3}
 
 
 # Scores out of fold

@@ -44,8 +44,9 @@ class StaticLinearClassifier(Classifying, LinearBase):
     lexical : bool, default=True
         Whether words and word pairs are features besides the embedding. Without them,
         model2vec can open the pipeline's folder, too.
-    tol : float, default=1e-3
-        The norm of the mean loss's gradient at which the solver stops.
+    tol : float, default=1e-6
+        The share of itself that the penalised loss is still expected to fall by, where
+        the solver stops.
     max_iter : int, default=1000
         The most iterations of the solver.
     class_weight : dict or "balanced", default=None
@@ -94,7 +95,10 @@ class StaticLinearClassifier(Classifying, LinearBase):
 
     Notes
     -----
-    The solver is Newton's method with conjugate gradients within a trust region [1]_.
+    The solver is L-BFGS [1]_, preconditioned by an estimate of the second derivatives.
+    At the default `tol`, probabilities are within about .01 of those of a solution that
+    is a hundred times as tight, for `C` up to 1e6.
+
     Regularisation biases a model towards frequent classes on texts with few known
     words. So calibration subtracts a share of the classes' prior log-probabilities,
     besides dividing scores by a temperature [2]_. Both are fitted to the scores of
@@ -103,8 +107,8 @@ class StaticLinearClassifier(Classifying, LinearBase):
 
     References
     ----------
-    .. [1] T. Steihaug, "The Conjugate Gradient Method and Trust Regions in Large Scale
-       Optimization", SIAM J. Numer. Anal. 20, 1983.
+    .. [1] D. C. Liu and J. Nocedal, "On the Limited Memory BFGS Method for Large Scale
+       Optimization", Math. Program. 45, 1989.
     .. [2] C. Guo et al., "On Calibration of Modern Neural Networks", ICML 2017.
 
     Examples
@@ -131,7 +135,7 @@ class StaticLinearClassifier(Classifying, LinearBase):
         *,
         C: float = 3.0,
         lexical: bool = True,
-        tol: float = 1e-3,
+        tol: float = 1e-6,
         max_iter: int = 1000,
         class_weight: Mapping[Any, float] | Literal["balanced"] | None = None,
         threshold: Any = 0.5,

@@ -293,8 +293,8 @@ class LinearBase(StaticModelBase):
         self._take_over(learned, X)
         if not solution.has_converged:
             warnings.warn(
-                f"The solver stopped at max_iter={self.max_iter}, before the gradient "
-                f"fell below tol={self.tol}. Raise max_iter, or lower C.",
+                f"The solver stopped at max_iter={self.max_iter}, before the loss was "
+                f"within tol={self.tol} of its minimum. Raise max_iter, or lower C.",
                 ConvergenceWarning,
                 stacklevel=3,
             )

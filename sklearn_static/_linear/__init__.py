@@ -6,9 +6,9 @@ nothing here knows of texts.
 
 from __future__ import annotations
 
+from .calibration import Calibration, calibrate
 from .folds import Split, fold_numbers, splits_of
 from .losses import Classes, Labels, Values
-from .newton import Calibration, calibrate
 from .ridge import solve_ridge
 from .solver import Features, Solution, solve
 

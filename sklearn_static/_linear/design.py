@@ -49,6 +49,10 @@ class Design(Protocol):
         """The transposed product, with an array of shape (n_texts, n_outputs)."""
         ...
 
+    def mean_squares(self, weight: np.ndarray) -> np.ndarray:
+        """The weighted sum of the squares of each feature."""
+        ...
+
     def weights(self, weights: np.ndarray) -> Weights:
         """What the dense features and the sparse ones, without factor, weigh."""
         ...
@@ -108,6 +112,11 @@ class SideBySide:
         of_sparse = self._begin(lambda: self._transposed @ of_scores)
         of_dense = self.dense.T @ of_scores
         return np.concatenate([of_dense, of_sparse() * self.factor])
+
+    def mean_squares(self, weight: np.ndarray) -> np.ndarray:
+        """The weighted sum of the squares of each feature."""
+        of_sparse = self.factor**2 * (self._transposed.power(2) @ weight)
+        return np.append(_mean_squares(self.dense, weight), of_sparse)
 
     @property
     def _begin(self) -> Start:
@@ -179,6 +188,10 @@ class Gram:
         out: np.ndarray = self.rows.T @ of_scores.astype(np.float32)
         return out
 
+    def mean_squares(self, weight: np.ndarray) -> np.ndarray:
+        """The weighted sum of the squares of each feature."""
+        return _mean_squares(self.rows, weight)
+
     def weights(self, weights: np.ndarray) -> Weights:
         """What the dense features and the sparse ones, without factor, weigh."""
         # Weights are sums of texts, w = X.T a, and scores are root @ weights here; so
@@ -197,3 +210,8 @@ class Gram:
             root, scores, lower=True, check_finite=False
         )
         return start
+
+
+def _mean_squares(rows: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    out: np.ndarray = np.einsum("i,ij,ij->j", weight.astype(np.float32), rows, rows)
+    return out

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
-from scipy.special import expit, log_expit, log_softmax, softmax
+from scipy.special import expit, softmax
 
 __all__ = ["Classes", "Labels", "Problem", "Values"]
 
@@ -39,11 +38,11 @@ class Problem(Protocol):
         ...
 
     def loss(self, scores: np.ndarray) -> tuple[float, np.ndarray]:
-        """The mean loss, and its gradient, which is shaped like the scores."""
+        """The mean loss, and its gradient, of the shape and type of the scores."""
         ...
 
-    def curvature(self, scores: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
-        """What multiplies a step of scores by the second derivatives of the loss."""
+    def curvature(self, scores: np.ndarray) -> np.ndarray:
+        """The sum over texts of second derivatives by each output's score."""
         ...
 
     def log_prior(self) -> np.ndarray:
@@ -91,25 +90,28 @@ class Classes:
     def loss(self, scores: np.ndarray) -> tuple[float, np.ndarray]:
         """The mean cross-entropy, and its gradient."""
         rows = np.arange(len(self.y))
-        share = self.weight / self.weight.sum()
-        value = -(share @ log_softmax(scores, axis=1)[rows, self.y])
-        gradient = softmax(scores, axis=1)
-        gradient[rows, self.y] -= 1
+        share = _share(self.weight, scores)
+        scores = scores - scores.max(axis=1, keepdims=True)
+        of_class = scores[rows, self.y]
+        gradient = np.exp(scores, out=scores)
+        # The classes' other than the true one are summed apart: one less a probability
+        # close to one is mostly rounding.
+        gradient[rows, self.y] = 0
+        others = gradient.sum(axis=1)
+        rest = np.where(of_class == 0, others, others + np.expm1(of_class))
+        value = share @ (np.log1p(rest) - of_class)
+        share /= others + np.exp(of_class)
         gradient *= share[:, None]
+        gradient[rows, self.y] = -share * others
         return float(value), gradient
 
-    def curvature(self, scores: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
-        """What multiplies a step of scores by the second derivatives of the loss."""
-        share = (self.weight / self.weight.sum()).astype(np.float32)[:, None]
+    def curvature(self, scores: np.ndarray) -> np.ndarray:
+        """The sum over texts of second derivatives by each output's score."""
         probabilities = softmax(scores, axis=1)
-
-        def product(step: np.ndarray) -> np.ndarray:
-            out = probabilities * step
-            out -= probabilities * out.sum(axis=1, keepdims=True)
-            out *= share
-            return out
-
-        return product
+        out: np.ndarray = _share(self.weight, scores) @ (
+            probabilities * (1 - probabilities)
+        )
+        return out
 
     def log_prior(self) -> np.ndarray:
         """The logarithms of the classes' shares, less their mean."""
@@ -167,19 +169,29 @@ class Labels:
 
     def loss(self, scores: np.ndarray) -> tuple[float, np.ndarray]:
         """The mean over texts of the sum over labels, and its gradient."""
-        share = (self.weight / self.weight.sum())[:, None]
-        present, absent = share * self.y * self.pos_weight, share * (1 - self.y)
-        value = -(present * log_expit(scores) + absent * log_expit(-scores)).sum()
-        gradient = (present + absent) * expit(scores) - present
+        share = _share(self.weight, scores)[:, None]
+        present = share * self.y * self.pos_weight.astype(scores.dtype)
+        absent = share * (1 - self.y)
+        # The exponential is taken of what is negative, where it cannot overflow.
+        small = np.exp(-np.abs(scores))
+        softplus = np.log1p(small)
+        value = (present * (softplus + np.maximum(-scores, 0))).sum(dtype=np.float64)
+        value += (absent * (softplus + np.maximum(scores, 0))).sum(dtype=np.float64)
+        # Both probabilities, for one less the other would be rounded.
+        likely, unlikely = 1 / (1 + small), small / (1 + small)
+        is_above = scores > 0
+        gradient = absent * np.where(is_above, likely, unlikely)
+        gradient -= present * np.where(is_above, unlikely, likely)
         return float(value), gradient
 
-    def curvature(self, scores: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
-        """What multiplies a step of scores by the second derivatives of the loss."""
-        share = (self.weight / self.weight.sum())[:, None]
-        weight = share * (self.y * self.pos_weight + 1 - self.y)
+    def curvature(self, scores: np.ndarray) -> np.ndarray:
+        """The sum over texts of second derivatives by each output's score."""
+        weight = self.y * self.pos_weight + 1 - self.y
         probabilities = expit(scores)
-        factors = (weight * probabilities * (1 - probabilities)).astype(np.float32)
-        return lambda step: factors * step
+        out: np.ndarray = (self.weight / self.weight.sum()) @ (
+            weight * probabilities * (1 - probabilities)
+        )
+        return out
 
     def log_prior(self) -> np.ndarray:
         """The log-odds of each label."""
@@ -232,4 +244,10 @@ def _only(weight: np.ndarray, rows: np.ndarray) -> np.ndarray:
     """The weights at `rows`, and zero elsewhere."""
     out = np.zeros_like(weight)
     out[rows] = weight[rows]
+    return out
+
+
+def _share(weight: np.ndarray, scores: np.ndarray) -> np.ndarray:
+    """The share of each text in the loss, in the type of the scores."""
+    out: np.ndarray = (weight / weight.sum()).astype(scores.dtype)
     return out

@@ -15,10 +15,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.sparse import csr_array
 
+from .calibration import Calibration, calibrate
 from .design import Design, Gram, SideBySide
 from .folds import Split
 from .losses import Problem
-from .newton import Calibration, Linear, calibrate, fit_linear
+from .quasi_newton import Linear, fit_linear
 from .threads import Start, one_blas_thread, second_thread
 
 __all__ = ["FACTORS", "OUT_OF_FOLD", "Features", "Solution", "solve"]
@@ -27,8 +28,10 @@ __all__ = ["FACTORS", "OUT_OF_FOLD", "Features", "Solution", "solve"]
 FACTORS = (0.5, 1.0, 2.0, 4.0)
 # The most folds that scores out of fold come from.
 OUT_OF_FOLD = 5
-# So many texts to train on are enough to choose a factor by.
+# So many texts to train on are enough to choose a factor by, and a solution so much
+# looser than the last one.
 _SAMPLE = 16_000
+_COARSE = 25.0
 # The features of more texts than these are not copied to leave out some.
 _MANY_TEXTS = 20_000
 
@@ -94,7 +97,7 @@ def solve(
     C: float,
     shifts: bool,
     random_state: np.random.RandomState,
-    tol: float = 1e-3,
+    tol: float = 1e-6,
     max_iter: int = 1000,
     callback: Callable[[int, int], None] = lambda n_done, n_steps: None,
     fold: np.ndarray | None = None,
@@ -117,8 +120,9 @@ def solve(
         Whether calibration may move scores from class to class.
     random_state : RandomState
         Draws a sample of many texts.
-    tol : float, default=1e-3
-        The length of the mean loss's gradient at which the solver stops.
+    tol : float, default=1e-6
+        The share of itself that the penalised loss may still fall by, where the solver
+        stops.
     max_iter : int, default=1000
         The most steps of the solver, for each model.
     callback : callable, default=None
@@ -130,14 +134,12 @@ def solve(
     centre = features.dense.mean(axis=0)
     centred = features.dense
     centred -= centre
-    fit = partial(_fitted, problem=problem, C=C, tol=tol, max_iter=max_iter)
+    fit = partial(_fitted, problem=problem, C=C, max_iter=max_iter)
     factors = FACTORS if splits and features.sparse.shape[1] else FACTORS[:1]
     small = [_sampled(split, random_state) for split in splits]
-    needs_more = any(len(rows) > _SAMPLE for rows, _ in splits)
-    n_steps = len(factors) + needs_more + 1
+    n_steps = len(factors) + 2
     attempt = partial(
         _tried,
-        fit=fit,
         problem=problem,
         log_prior=problem.take(train).log_prior(),
         shifts=shifts,
@@ -146,14 +148,17 @@ def solve(
         best: _Trial | None = None
         designs = _designs(Features(centred, features.sparse), factors, start)
         for n_done, design in enumerate(designs, 1):
-            trial = attempt(design, small, before=best)
-            if best is None or trial.calibration.loss < best.calibration.loss:
-                best = trial
+            coarse = partial(fit, tol=_COARSE * tol)
+            trial = attempt(design, small, fit=coarse, before=best)
             callback(n_done, n_steps)
+            # The loss falls up to the best factor and rises from there on.
+            if best is not None and trial.calibration.loss >= best.calibration.loss:
+                break
+            best = trial
         assert best is not None
-        if needs_more:
-            best = attempt(best.design, splits, before=best)
-            callback(n_steps - 1, n_steps)
+        fit = partial(fit, tol=tol)
+        best = attempt(best.design, splits, fit=fit, before=best)
+        callback(n_steps - 1, n_steps)
         design, models, calibration = best
         linear = fit(design, train, start=_mean(models))
         out_of_fold = None

@@ -44,7 +44,7 @@ class StaticRegressor(Regressing, FineTuned):
         The share of each hidden layer's outputs that is zeroed in training.
     freeze_embedding : bool, default=False
         Whether to train the head only.
-    lr : float, default=2e-3
+    lr : float, default=1.5e-3
         Adam's learning rate.
     batch_size : int, default=128
         Texts in a training step.
@@ -153,7 +153,7 @@ class StaticRegressor(Regressing, FineTuned):
         hidden_layer_sizes: Any = (512,),
         dropout: float = 0.0,
         freeze_embedding: bool = False,
-        lr: float = 2e-3,
+        lr: float = 1.5e-3,
         batch_size: int = 128,
         max_epochs: int = 200,
         early_stopping: bool = True,

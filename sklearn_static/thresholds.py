@@ -1,4 +1,4 @@
-"""Thresholds for many labels: from which probability on each is predicted."""
+"""Thresholds for many labels: the probabilities from which they are predicted."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ._estimators.checks import check_labels
 
 __all__ = ["tune_threshold"]
 
-# How many texts with a label the expectation of the probabilities is worth.
+# The number of texts with a label that the model's own expectation weighs as much as.
 _N_EXPECTED = 20.0
 
 Metric = Literal["f1_macro", "f1_micro", "cost"]
@@ -28,20 +28,20 @@ def tune_threshold(
     metric: Metric = "f1_macro",
     costs: tuple[Any, Any] = (1.0, 1.0),
 ) -> np.ndarray:
-    """The threshold of each label that does best on held-out texts.
+    """The best threshold of each label on held-out texts.
 
     Parameters
     ----------
     y_true : array-like of shape (n_texts, n_labels), sparse or not
-        An indicator of the labels that texts have which the model has not seen.
+        An indicator of the labels of texts that the model was not trained on.
     probabilities : array-like of shape (n_texts, n_labels)
-        Those that ``predict_proba`` gives for these texts.
+        Of ``predict_proba`` for these texts.
     metric : {"f1_macro", "f1_micro", "cost"}, default="f1_macro"
-        What to make best: the mean over labels of their F1, the F1 of all labels
-        together, or the sum of `costs`.
+        What to optimise: the mean of the labels' F1 scores, the F1 score over all
+        labels together, or the sum of `costs`.
     costs : tuple of two floats, default=(1.0, 1.0)
-        With ``metric="cost"``, what it costs to predict a label that a text lacks, and
-        to miss one that it has. Each may be an array of shape (n_labels,).
+        With ``metric="cost"``, the costs of a false positive and of a false negative.
+        Each may be an array of shape (n_labels,).
 
     Returns
     -------
@@ -55,10 +55,10 @@ def tune_threshold(
 
     Notes
     -----
-    The best threshold for the few texts that have a rare label is a matter of luck. So
-    what is counted is a mixture of `y_true` and of what the probabilities let expect,
-    shifted to the label's frequency, which weighs as much as 20 texts that have the
-    label. For the F1 of all labels together, thresholds and F1 are found in turn [1]_.
+    With few texts of a rare label, the best threshold is mostly due to chance. So
+    `y_true` is shrunk towards the probabilities, shifted to the label's frequency, with
+    the weight of 20 texts that have the label. For ``"f1_micro"``, thresholds and F1
+    are computed in turn until they agree [1]_.
 
     References
     ----------
@@ -78,13 +78,13 @@ def tune_threshold(
     order = np.argsort(-p, axis=0, kind="stable")
     edges = np.vstack([ends, np.take_along_axis(p, order, axis=0), 0 * ends])
     softened = np.take_along_axis(_softened(y, p), order, axis=0)
-    # Of the most probable texts, from none to all, how many have the label.
+    # The number of texts with the label among the k most probable ones, by k.
     found = np.cumsum(np.vstack([0 * ends, softened]), axis=0)
     n_predicted = np.arange(len(found))[:, None]
 
     def best(value: np.ndarray) -> np.ndarray:
-        """For each label, how many of the most probable texts to predict it for."""
-        # Texts of one probability cannot be told apart.
+        """For each label, the number of most probable texts to predict it for."""
+        # No threshold separates texts of equal probability.
         value = np.where(edges[:-1] > edges[1:], value, -np.inf)
         return value.argmax(axis=0)
 

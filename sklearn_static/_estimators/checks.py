@@ -146,7 +146,7 @@ def refuse_missing(values: Any, name: str) -> None:
 
 
 def _comparable(values: Any) -> np.ndarray:
-    """An array in which what is missing can be told from what is not."""
+    """An array in which missing values are still distinct from others."""
     if issparse(values):
         data: np.ndarray = values.data
         return data
@@ -154,7 +154,7 @@ def _comparable(values: Any) -> np.ndarray:
         return np.asarray(values.tolist(), object)  # None where it is masked
     array = np.asarray(values)
     if array.dtype.kind in "US" and isinstance(values, (list, tuple)):
-        # numpy has made strings of what was missing among strings.
+        # numpy converts None and NaN among strings to strings.
         return np.asarray(values, object)
     return array
 
@@ -190,7 +190,7 @@ def check_classes(classes: Any, name: str = "classes") -> np.ndarray:
     Raises
     ------
     TypeError
-        If it is no collection. The message calls it `name`.
+        If it is not a collection. The message calls it `name`.
     ValueError
         If a label is missing.
     """
@@ -206,10 +206,10 @@ def check_classes(classes: Any, name: str = "classes") -> np.ndarray:
 
 
 def refuse_surrogates(classes: np.ndarray) -> None:
-    """Refuse labels that no file could hold: half of a character is no text."""
+    """Raise ValueError for labels with lone surrogates, which no file can hold."""
     for label in classes.tolist():
         if isinstance(label, str) and any("\ud800" <= c <= "\udfff" for c in label):
             raise ValueError(
-                f"The label {label!r} holds a lone surrogate, which is no character "
+                f"The label {label!r} holds a lone surrogate, which is not a character "
                 "and cannot be saved. Decode the labels with the right encoding."
             )

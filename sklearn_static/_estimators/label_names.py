@@ -1,4 +1,4 @@
-"""What the columns of an indicator of many labels are called."""
+"""The names of the columns of an indicator of many labels."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ def label_names_of(y: Any, label_names: Any, name: str) -> np.ndarray | None:
     Parameters
     ----------
     y : array-like
-        Of a frame with a str for each column, these are the names.
+        If it is a frame whose columns are str, these are the names.
     label_names : array-like of shape (n_labels,) or None
-        The names, as the user gives them.
+        The parameter of the estimator.
     name : str
-        What messages call `y`.
+        The name of `y` in messages.
 
     Returns
     -------
     names : ndarray of shape (n_labels,) or None
-        None if neither tells.
+        None if neither has names.
 
     Raises
     ------
     TypeError, ValueError
-        If names are missing or come twice, or `y` has others than `label_names`.
+        If names are missing or repeated, or those of `y` differ from `label_names`.
     """
     columns = names_of_columns(y) or []
     are_names = len(columns) > 1 and all(isinstance(name, str) for name in columns)
@@ -48,15 +48,15 @@ def _distinct(names: Any, source: str) -> np.ndarray:
     if array.ndim != 1 or len(check_classes(array, source)) < len(array):
         raise ValueError(
             f"{source} is {array.tolist()}, but one name for each label was expected, "
-            "none of them twice."
+            "all of them different."
         )
     return array
 
 
 def refuse_other_names(names: Any, known: np.ndarray | None, name: str) -> None:
-    """Raise ValueError if the columns of `name` have `names` other than those `known`.
+    """Raise ValueError if the `names` of columns differ from the `known` ones.
 
-    Whatever has no names goes with any.
+    None, for no names, is accepted on either side.
     """
     if names is None or known is None or np.array_equal(names, known):
         return

@@ -46,7 +46,7 @@ __all__ = [
 # times that.
 _MAX_WEIGHTS = 1 << 21
 
-# The most folds that are held out, whatever their number.
+# The most folds that are held out, if there are more.
 _MOST_SPLITS = 5
 
 DEFAULT_ALPHAS = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
@@ -131,7 +131,7 @@ class Prepared(NamedTuple):
             Texts to choose and calibrate by. None takes folds of `train`.
         targets : Targets
         lexical : bool
-            Whether there are words beside embeddings.
+            Whether words are features, too.
         random_state : RandomState
             Shuffles the folds.
         n_folds : int, default=5

@@ -14,11 +14,11 @@ __all__ = ["groups_of", "split_rows"]
 
 
 def groups_of(texts: Sequence[str], groups: np.ndarray | None = None) -> np.ndarray:
-    """The same number for texts that belong on one side of every split.
+    """A number for each text; texts with the same one stay together in every split.
 
-    Those are texts that are equal but for case and white space, for a copy of a text
-    that was trained on is no text that was held out, and texts of one of the `groups`,
-    of shape (n_texts,), with whatever is equal to one of them.
+    These are texts that are equal but for case and white space, since a copy of a
+    training text does not show how a model does on new texts; and texts of the same of
+    the `groups`, of shape (n_texts,), together with all texts that equal one of them.
     """
     numbers: dict[str, int] = {}
     equal = np.empty(len(texts), np.int64)

@@ -68,9 +68,9 @@ class LinearStart:
 
     @property
     def folds(self) -> list[tuple[tuple[np.ndarray, np.ndarray], Split]]:
-        """The solution of each split, and the texts of it.
+        """The solution of each split, with its training and held-out texts.
 
-        Held out are those whose class the others can teach.
+        Without held-out texts whose class no training text of the split has.
         """
         problem, folds = self.prepared.problem, []
         for (dense, intercept), (train, held_out) in zip(
@@ -82,7 +82,7 @@ class LinearStart:
         return [fold for fold in folds if len(fold[1][1])]
 
     def word_weights(self, kept: float = 1.0) -> WordWeights | None:
-        """The word weights beside the network, mixed with those of the solution.
+        """The average of the word weights of the network and of the solution.
 
         Parameters
         ----------

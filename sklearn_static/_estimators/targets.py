@@ -118,7 +118,7 @@ class ClassTargets:
         Raises
         ------
         TypeError, ValueError
-            If there is but one, one is no valid Unicode, or `class_weight` is not as
+            If there is only one, one is not valid Unicode, or `class_weight` is not as
             :func:`check_class_weight` expects.
         """
         classes = np.unique(labels)

@@ -100,7 +100,7 @@ def test_names_survive_searches_and_cross_validation():
     ("names", "message"),
     [
         (["a", "b"], "2 label_names, but y has 3 columns"),
-        (["a", "b", "a"], "none of them twice"),
+        (["a", "b", "a"], "all of them different"),
         ([["a", "b", "c"]], "label_names is"),
         ({"a", "b", "c"}, "label_names is"),
         (["a", "b", None], r"label_names\[2\] is None"),
@@ -113,7 +113,7 @@ def test_names_that_are_none_are_refused(names, message):
 
 
 def test_columns_of_one_name_are_refused():
-    with pytest.raises(ValueError, match=r"y\.columns is .* twice"):
+    with pytest.raises(ValueError, match=r"y\.columns is .* different"):
         linear().fit(X, FRAME.set_axis(["a", "b", "a"], axis=1))
 
 

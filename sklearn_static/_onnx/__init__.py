@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import ModuleType
 
-from .._io.files import write_folder
 from .._lexical.weights import WordWeights
 from ..embedding import StaticEmbedding
 from ..head import FrozenHead
@@ -30,9 +30,13 @@ def write_onnx(
     content: bytes = _import_model().onnx_model(embedding, word_weights, head)
     place.parent.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(dir=place.parent, prefix=f".{place.name}-") as scratch:
-        new = Path(scratch) / "new"
-        write_folder(new, {place.name: content})
-        (new / place.name).replace(place)
+        new = Path(scratch) / place.name
+        with new.open("wb") as file:
+            file.write(content)
+            file.flush()
+            # On disk before the old file goes, or a crash could leave an empty one.
+            os.fsync(file.fileno())
+        new.replace(place)
 
 
 def _import_model() -> ModuleType:

@@ -46,7 +46,8 @@ sections_of = {}
 for library in ["matplotlib", "numpy", "pandas", "scipy", "sklearn"]:
     sections_of.update(islice(functions_of(library), 600))
 counts = Counter(name for names in sections_of.values() for name in names)
-counts.most_common(12)
+for name, count in counts.most_common(12):
+    print(f"{count:5} {name}")
 
 # %%
 

@@ -52,7 +52,8 @@ for library in ["matplotlib", "numpy", "pandas", "scipy", "sklearn"]:
         if kind in KINDS and len(text.split()) >= 4:
             kind_of.setdefault(text, kind)
 texts, labels = list(kind_of), list(kind_of.values())
-Counter(labels)
+for kind, count in Counter(labels).most_common():
+    print(f"{count:5} {kind}")
 
 # %%
 # The model

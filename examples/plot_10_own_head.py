@@ -52,7 +52,8 @@ for library in ["matplotlib", "numpy", "pandas", "scipy", "sklearn"]:
         if kind in KINDS and len(text.split()) >= 4:
             kind_of.setdefault(text, kind)
 texts, labels = list(kind_of), list(kind_of.values())
-Counter(labels)
+for kind, count in Counter(labels).most_common():
+    print(f"{count:5} {kind}")
 
 # %%
 # Most are of one kind, so that accuracy says little: the macro-F1 counts each kind the
@@ -69,10 +70,10 @@ X_train, X_test, y_train, y_test = train_test_split(
 # --------
 #
 # A layer normalisation, then a residual block with dropout, then a linear layer.
-# Both classifiers start from a random head (``init="random"``), so that only the heads
-# differ, and beside them are the defaults, which start from the linear solution. The
-# residual head starts from it, too, with ``init="linear"``. Importing torch at the top
-# is fine in a script that fine-tunes. The frozen pipeline does not need it.
+# Two classifiers start from a random head (``init="random"``), so that only the heads
+# differ. Two others start from the linear solution, as is the default: one with the
+# default head, and one with the residual head. Importing torch at the top is fine in a
+# script that fine-tunes. The frozen pipeline does not need it.
 
 from sklearn.metrics import f1_score
 from torch import nn
@@ -119,7 +120,7 @@ from sklearn.metrics import ConfusionMatrixDisplay
 
 figure, axis = plt.subplots(figsize=(5.5, 4.5), layout="constrained")
 ConfusionMatrixDisplay.from_estimator(
-    classifiers["residual"],
+    classifiers["residual, from the linear solution"],
     X_test,
     y_test,
     normalize="true",

@@ -62,8 +62,8 @@ class Explanation:
     spans : ndarray of shape (n_tokens, 2), int64
         Their positions: token ``i`` is ``text[spans[i, 0]:spans[i, 1]]``.
     outputs : ndarray of shape (n_outputs,)
-        The classes or labels, in the order of ``classes_``; for a regressor the indices
-        of its targets.
+        The classes or labels, in the order of ``classes_``; for a regressor the names
+        of its targets, or their indices.
     contributions : ndarray of shape (n_tokens, n_outputs), float64
         The contribution of each token to each score.
     baseline : ndarray of shape (n_outputs,), float64
@@ -219,7 +219,8 @@ def _explained(
     contributions = attributed(head.head, parts, n_steps)
     ends = np.stack([np.zeros_like(parts, shape=parts.shape[1]), parts.sum(axis=0)])
     baseline, scores = head.head(ends).astype(np.float64)
-    outputs = np.arange(len(scores))
+    names = getattr(head, "target_names", None)
+    outputs = np.arange(len(scores)) if names is None else np.asarray(names)
     if isinstance(head, StaticHeadClassifier):
         outputs = head.classes_
         if len(outputs) == 2 and not head.multilabel:

@@ -86,10 +86,6 @@ class _FrozenHead(VersionedPickleMixin, BaseEstimator):
             raise AttributeError("The layers of the head accept any n_features_in_.")
         return width
 
-    def _parts(self) -> HeadParts:
-        """The parts that files store; the inverse of :func:`head_of`."""
-        return HeadParts(self.head, None, {})
-
     def _scores(self, X: Any) -> np.ndarray:
         X = check_embeddings(X)
         expected = self.head.n_inputs
@@ -171,6 +167,7 @@ class StaticHeadClassifier(ClassifierMixin, _FrozenHead):
         return np.asarray(self.classes)
 
     def _parts(self) -> HeadParts:
+        """The parts that files store; the inverse of :func:`head_of`."""
         settings = self.get_params(deep=False)
         del settings["head"], settings["classes"]
         return HeadParts(self.head, self.classes_, settings)
@@ -281,14 +278,21 @@ class StaticHeadRegressor(RegressorMixin, _FrozenHead):
     ----------
     head : Head
         The layers, with an output for each target, in the targets' own units.
+    target_names : array-like of shape (n_outputs,), default=None
+        What the targets are called, in explanations.
 
     See Also
     --------
     StaticPipeline : The embedding and the head.
     """
 
-    def __init__(self, head: Head) -> None:
+    def __init__(self, head: Head, *, target_names: Any = None) -> None:
         self.head = head
+        self.target_names = target_names
+
+    def _parts(self) -> HeadParts:
+        """The parts that files store; the inverse of :func:`head_of`."""
+        return HeadParts(self.head, None, {"target_names": self.target_names})
 
     def predict(self, X: Any) -> np.ndarray:
         """The values of each text.
@@ -318,5 +322,5 @@ FrozenHead = StaticHeadClassifier | StaticHeadRegressor
 def head_of(parts: HeadParts) -> FrozenHead:
     """The frozen head of these parts."""
     if parts.classes is None:
-        return StaticHeadRegressor(parts.layers)
+        return StaticHeadRegressor(parts.layers, **parts.settings)
     return StaticHeadClassifier(parts.layers, parts.classes, **parts.settings)

@@ -13,6 +13,7 @@ from .._linear import Solution, solve_ridge
 from ..head import StaticHeadRegressor
 from .base import StaticModelBase
 from .checks import check_values
+from .label_names import target_names_of
 from .linear import Prepared, checked_alphas
 from .targets import RealTargets
 
@@ -42,14 +43,19 @@ class Regressing(RegressorMixin, StaticModelBase):
     def _check_y(self, y: Any, name: str) -> np.ndarray:
         return check_values(y, name)
 
+    def _label_names(self, y: Any, name: str) -> np.ndarray | None:
+        return target_names_of(y)
+
     def _find_targets(
         self, y: np.ndarray, sample_weight: np.ndarray, names: np.ndarray | None
     ) -> RealTargets:
-        return RealTargets.of(y, sample_weight)
+        return RealTargets.of(y, sample_weight, names)
 
     def _freeze(self, head: Head, targets: RealTargets) -> StaticHeadRegressor:
         scale, shift = targets.scaler.scale_, targets.scaler.mean_
-        return StaticHeadRegressor(head.then_scaled(scale, shift))
+        return StaticHeadRegressor(
+            head.then_scaled(scale, shift), target_names=targets.names
+        )
 
     def _linear_solution(
         self,

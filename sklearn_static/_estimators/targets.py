@@ -277,18 +277,25 @@ class RealTargets:
     ----------
     scaler : StandardScaler
         Fitted to the training targets.
+    names : ndarray of shape (n_outputs,) or None
+        What the columns are called.
     """
 
     loss = "squared_error"
     scaler: StandardScaler
+    names: np.ndarray | None = None
     pos_weight: None = None
-    names: None = None
 
     @classmethod
-    def of(cls, values: np.ndarray, sample_weight: np.ndarray) -> RealTargets:
+    def of(
+        cls,
+        values: np.ndarray,
+        sample_weight: np.ndarray,
+        names: np.ndarray | None = None,
+    ) -> RealTargets:
         """The weighted mean and deviation of each column."""
         columns = values.reshape(len(values), -1)
-        return cls(StandardScaler().fit(columns, sample_weight=sample_weight))
+        return cls(StandardScaler().fit(columns, sample_weight=sample_weight), names)
 
     @property
     def n_outputs(self) -> int:

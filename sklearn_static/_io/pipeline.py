@@ -42,6 +42,7 @@ HEAD_FILE = "head.safetensors"
 TRANSFORMER_SETTINGS = ("handle_missing",)
 _MULTILABEL_SETTINGS = ("threshold", "sparse_output")
 _ONE_CLASS_SETTINGS = ("novelty_threshold",)
+_VALUE_SETTINGS = ("target_names",)
 _SETTINGS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "handle_missing": (lambda v: v in ("error", "empty"), "'error' or 'empty'"),
     "novelty_threshold": (
@@ -49,6 +50,10 @@ _SETTINGS: dict[str, tuple[Callable[[Any], bool], str]] = {
         "a finite number",
     ),
     "sparse_output": (lambda v: isinstance(v, bool), "true or false"),
+    "target_names": (
+        lambda v: isinstance(v, list) and all(isinstance(name, str) for name in v),
+        "a list of names",
+    ),
     "threshold": (
         lambda v: all(
             type(number) in (int, float) and 0 <= number <= 1
@@ -69,7 +74,7 @@ class HeadParts(NamedTuple):
     classes : ndarray of shape (n_classes,) or None
         The label of each output, of a classifier.
     settings : dict
-        A classifier's other parameters.
+        The estimator's other parameters.
     """
 
     layers: Head
@@ -112,6 +117,8 @@ def stored_head(
             own["sparse_output"] = head.settings["sparse_output"]
         elif head.settings["novelty_threshold"] is not None:
             own["novelty_threshold"] = head.settings["novelty_threshold"]
+    elif head.settings.get("target_names") is not None:
+        own["target_names"] = np.asarray(head.settings["target_names"]).tolist()
     linear = head.layers.mlp_layers()
     if linear is None and word_weights is None:
         linear = as_mlp(head.layers)
@@ -190,7 +197,13 @@ def read_head(
             f"{source} does not fit {folder.path / 'config.json'}: {error}"
         ) from error
     if activation == "identity":
-        return word_weights, HeadParts(head, None, {})
+        settings = read_settings(path, own, _VALUE_SETTINGS)
+        if len(settings.get("target_names", range(n_outputs))) != n_outputs:
+            raise ModelFormatError(
+                f"{path} names the targets {settings['target_names']}, but "
+                f"{source.name} has {n_outputs} outputs."
+            )
+        return word_weights, HeadParts(head, None, settings)
     if activation not in ("softmax", "sigmoid"):
         raise ModelFormatError(
             f"{path} has the head activation {activation!r}, but 'softmax', 'sigmoid' "

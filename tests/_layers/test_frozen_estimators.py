@@ -201,6 +201,7 @@ def test_clones_keep_what_routing_asks_for(pipeline):
         assert head.get_metadata_routing().score.requests == {"sample_weight": True}
 
 
+@pytest.mark.filterwarnings("ignore:fit leaves a frozen pipeline")
 @pytest.mark.parametrize("n_jobs", [1, 2])
 def test_a_search_leaves_the_pipeline_as_it_was(many_labels, n_jobs):
     import joblib

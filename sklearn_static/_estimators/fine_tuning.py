@@ -19,6 +19,7 @@ from ..embedding import StaticEmbedding, resolve_embedding
 from .base import Data, StaticModelBase, Task, own_random_state
 from .hooks import Hooks, import_training
 from .linear import Prepared
+from .optimizing import Optimizing
 from .start import LinearStart
 from .targets import Examples, Targets
 
@@ -32,7 +33,6 @@ __all__ = ["FineTuned"]
 
 # A fold of fewer texts is no smaller part of them than a fifth.
 _LEAST_FOLD = 200
-_OPTIMIZER = "optimizer__"
 # What the table knows, and which rows of it are trained.
 _NOT_STATE = ("table", "rows")
 
@@ -71,13 +71,12 @@ class _Run:
     seed: int
 
 
-class FineTuned(Hooks, StaticModelBase):
+class FineTuned(Optimizing, Hooks, StaticModelBase):
     """A table and a head that are fine-tuned together."""
-
-    optimizer_params: dict[str, Any] | None
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **StaticModelBase._parameter_constraints,
+        **Optimizing._parameter_constraints,
         "init": [StrOptions({"linear", "random"})],
         "hidden_layer_sizes": [
             "array-like",
@@ -96,49 +95,9 @@ class FineTuned(Hooks, StaticModelBase):
         ],
         "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
         "warm_start": ["boolean"],
-        "optimizer": [callable, None],
-        "optimizer_params": [dict, None],
-        "criterion": [callable, None],
         "callbacks": [list, tuple, None],
         "device": [str],
     }
-
-    def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """The parameters, and with `deep` those of the optimizer by skorch's names.
-
-        Parameters
-        ----------
-        deep : bool, default=True
-
-        Returns
-        -------
-        params : dict of str to object
-        """
-        params: dict[str, Any] = super().get_params(deep)
-        if deep:
-            own = self.optimizer_params or {}
-            params |= {f"{_OPTIMIZER}{name}": value for name, value in own.items()}
-        return params
-
-    def set_params(self, **params: Any) -> Any:
-        """Set parameters; ``optimizer__weight_decay=0.1`` is one of the optimizer.
-
-        Parameters
-        ----------
-        **params : dict of str to object
-
-        Returns
-        -------
-        self : estimator
-        """
-        own = {
-            name: params.pop(name) for name in [*params] if name.startswith(_OPTIMIZER)
-        }
-        super().set_params(**params)
-        if own:
-            named = {name.removeprefix(_OPTIMIZER): own[name] for name in own}
-            self.optimizer_params = {**(self.optimizer_params or {}), **named}
-        return self
 
     def _fit(self, data: Data, validation: Data, groups: Any) -> Any:
         """Train until early stopping; the estimator changes only when all is done."""
@@ -156,9 +115,7 @@ class FineTuned(Hooks, StaticModelBase):
             max_epochs=self.max_epochs,
             n_iter_no_change=self.n_iter_no_change,
         )
-        folds = []
-        if self.early_stopping and given is None and run.start is not None:
-            folds = run.start.folds if train is examples else []
+        folds = self._folds(run.start) if valid is None else []
         if folds:
             held_out = [held_out for _, (_, held_out) in folds]
             valid = train.take(np.concatenate(held_out))
@@ -236,6 +193,15 @@ class FineTuned(Hooks, StaticModelBase):
 
     def _starts_from_solution(self) -> bool:
         return self.init == "linear" and not self._encodes_in_its_own_way()
+
+    def _folds(self, start: LinearStart | None) -> list[Any]:
+        """The folds that are held out, each from a network of its own.
+
+        None for a random start, nor where a subclass has made a split of its own.
+        """
+        if start is None or not self.early_stopping or self._splits_itself():
+            return []
+        return start.folds
 
     def _solve_start(
         self,
@@ -364,18 +330,6 @@ class FineTuned(Hooks, StaticModelBase):
         starts = [training.FoldStart(linear, *split) for linear, split in folds]
         result = training.fine_tune(begin, *datasets, settings=settings, folds=starts)
         return result, rows
-
-    def _criterion(self, targets: Targets) -> Any:
-        if self.criterion is not None and targets.pos_weight is not None:
-            raise ValueError(
-                "class_weight with many labels is part of the default loss, but "
-                "criterion is another one. Leave class_weight at None, and give your "
-                "criterion the weights, as torch's pos_weight."
-            )
-        made: Any = import_training().criterion(
-            targets.loss, targets.pos_weight, self.criterion
-        )
-        return made
 
     def _word_scores(self, run: _Run, part: Examples, is_train: bool) -> np.ndarray:
         """What words add to the scores of texts, of shape (n_texts, n_outputs).

@@ -36,7 +36,7 @@ with _without_side_effects():
     from .batches import BagDataset, compact
     from .callbacks import HeldOut, SklearnCallbacks
     from .devices import resolve_device
-    from .fitting import FitResult, FitSettings, FoldStart, Start, fine_tune
+    from .fitting import FitResult, fine_tune
     from .freezing import freeze_module
     from .losses import criterion
     from .module import (
@@ -48,6 +48,7 @@ with _without_side_effects():
         rescale,
     )
     from .optimizer import AdamMoments, RowAdam
+    from .settings import FitSettings, FoldStart, Start
     from .thawing import thawed_state
 
 __all__ = [

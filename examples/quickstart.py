@@ -55,7 +55,7 @@ def quickstart(folder: Path, model: Path) -> None:
         ),
         {
             "tfidfvectorizer__ngram_range": [(1, 1), (1, 2)],
-            "logisticregression__C": [1, 10, 100],
+            "logisticregression__C": [10, 100],
         },
         cv=3,
     )

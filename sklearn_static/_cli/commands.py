@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 import sys
 from argparse import Namespace
+from bisect import bisect_right
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -17,6 +19,7 @@ from .._utils.hints import did_you_mean
 from ..classifier import StaticClassifier
 from ..embedding import StaticEmbedding
 from ..exceptions import ModelFormatError
+from ..explanation import Explanation
 from ..linear import StaticLinearClassifier, StaticLinearRegressor
 from ..pipeline import StaticPipeline
 from ..regressor import StaticRegressor
@@ -125,8 +128,26 @@ def explain(options: Namespace) -> None:
         shown = explanation.best if wanted is None else wanted
         score = explanation.scores[explanation.outputs.tolist().index(shown)]
         print(f"  {shown}: score {score:+.2f}")
-        for token, value in explanation.top(options.top, shown):
-            print(f"    {value:+.2f}  {token}")
+        by_size = sorted(_of_words(explanation, shown).items(), key=_size, reverse=True)
+        for word, value in by_size[: options.top]:
+            print(f"    {value:+.2f}  {word}")
+
+
+def _of_words(explanation: Explanation, output: Any) -> dict[str, float]:
+    """What the tokens of each word, wherever it stands, add to a score."""
+    words = list(re.finditer(r"\w+|[^\w\s]+", explanation.text))
+    ends = [word.end() for word in words]
+    found: dict[str, float] = {}
+    for (start, _), value in zip(
+        explanation.spans.tolist(), explanation.of(output).tolist(), strict=True
+    ):
+        word = words[min(bisect_right(ends, start), len(words) - 1)].group()
+        found[word] = found.get(word, 0.0) + value
+    return found
+
+
+def _size(one: tuple[str, float]) -> float:
+    return abs(one[1])
 
 
 def info(options: Namespace) -> None:

@@ -266,6 +266,16 @@ def test_an_explanation_names_the_words(model, capsys):
     assert text == "butter on the deck"
     assert label.startswith("  sail: score")
     assert {line.split()[1] for line in words} == {"butter", "on", "the", "deck"}
+    assert main(["explain", model, ""]) == 0
+
+
+def test_pieces_of_a_word_are_one_line(here, data, capsys):
+    assert main(["train", data, "-o", "model", "-q", "--test-size", "0"]) == 0
+    assert main(["explain", "model", "the digraph, the zzyzx"]) == 0
+    _, _, *words = capsys.readouterr().out.splitlines()
+    assert {line.split()[1] for line in words} == {"the", "digraph", ",", "zzyzx"}
+    sizes = [abs(float(line.split()[0])) for line in words]
+    assert sizes == sorted(sizes, reverse=True)
 
 
 def test_info_of_pipelines_and_tables(model, table, tmp_path, capsys):

@@ -72,7 +72,7 @@ X_train, X_test, y_train, y_test = train_test_split(
 # all candidates share it. ``()`` has no hidden layer. Every candidate starts from the
 # same linear solution, so they differ in what the hidden layers add to it.
 
-from sklearn.metrics import f1_score
+from sklearn.metrics import accuracy_score, f1_score
 from sklearn.model_selection import GridSearchCV
 
 from sklearn_static import StaticClassifier, StaticEmbedding, StaticLinearClassifier
@@ -87,15 +87,14 @@ search = GridSearchCV(
 )
 search.fit(X_train, y_train)
 print(search.best_params_)
-classifiers = {
-    "best of the search": search.best_estimator_,
-    "StaticClassifier()": StaticClassifier(embedding, random_state=0),
-    "StaticLinearClassifier()": StaticLinearClassifier(embedding, random_state=0),
-}
-for name, classifier in classifiers.items():
-    predicted = classifier.fit(X_train, y_train).predict(X_test)
+fitted = {"best of the search": search}
+for default in (StaticClassifier, StaticLinearClassifier):
+    classifier = default(embedding, random_state=0)
+    fitted[f"{default.__name__}()"] = classifier.fit(X_train, y_train)
+for name, classifier in fitted.items():
+    predicted = classifier.predict(X_test)
     print(
-        f"{name}: test accuracy {classifier.score(X_test, y_test):.3f}, "
+        f"{name}: test accuracy {accuracy_score(y_test, predicted):.3f}, "
         f"macro-F1 {f1_score(y_test, predicted, average='macro'):.3f}"
     )
 

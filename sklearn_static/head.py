@@ -95,9 +95,17 @@ class _FrozenHead(VersionedPickleMixin, BaseEstimator):
                 f"{expected} features as input: embeddings, and word scores if any, "
                 "as it was trained with."
             )
-        if len(X) <= _ROWS:
-            return self.head(X).astype(np.float64)
-        parts = [self.head(X[rows]) for rows in slices(len(X), _ROWS)]
+        try:
+            if len(X) <= _ROWS:
+                return self.head(X).astype(np.float64)
+            parts = [self.head(X[rows]) for rows in slices(len(X), _ROWS)]
+        except (RuntimeError, ValueError) as error:  # torch's and numpy's
+            if expected is not None:
+                raise
+            raise ValueError(
+                f"X has {X.shape[1]} features, which the head of this "
+                f"{type(self).__name__} cannot take: {error}"
+            ) from error
         return np.concatenate(parts, dtype=np.float64)
 
     def __sklearn_is_fitted__(self) -> bool:

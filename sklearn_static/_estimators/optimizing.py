@@ -41,8 +41,8 @@ class Optimizing:
         params : dict of str to object
         """
         params: dict[str, Any] = super().get_params(deep)  # type: ignore[misc]
-        if deep:
-            own = self.optimizer_params or {}
+        own = self.optimizer_params
+        if deep and isinstance(own, dict):
             params |= {f"{_OPTIMIZER}{name}": value for name, value in own.items()}
         return params
 

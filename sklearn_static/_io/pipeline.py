@@ -55,9 +55,12 @@ _SETTINGS: dict[str, tuple[Callable[[Any], bool], str]] = {
         "a list of names",
     ),
     "threshold": (
-        lambda v: all(
-            type(number) in (int, float) and 0 <= number <= 1
-            for number in (v if isinstance(v, list) else [v])
+        lambda v: (
+            v != []
+            and all(
+                type(number) in (int, float) and 0 <= number <= 1
+                for number in (v if isinstance(v, list) else [v])
+            )
         ),
         "a number from 0 to 1, or one for each label,",
     ),

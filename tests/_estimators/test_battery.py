@@ -35,6 +35,9 @@ from sklearn_static import (
 from sklearn_static._layers.layers import Head, Linear
 from sklearn_static.head import StaticHeadClassifier, StaticHeadRegressor
 
+# Frozen pipelines are fitted along with all others.
+pytestmark = pytest.mark.filterwarnings("ignore:fit leaves a frozen pipeline")
+
 EMBEDDING = toy_embedding()
 X, y = toy_texts()
 X_test, _ = toy_texts(60, seed=1)

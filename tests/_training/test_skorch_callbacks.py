@@ -190,7 +190,9 @@ def test_optimizers_are_parameters_to_search_over(init):
     assert np.isfinite(search.cv_results_["mean_test_score"]).all()
     decayed = clone(model).set_params(optimizer__weight_decay=10.0, lr=0.01)
     assert decayed.get_params()["optimizer__weight_decay"] == 10.0
-    assert clone(decayed).optimizer_params == {"weight_decay": 10.0}
+    assert "optimizer__weight_decay" not in decayed.get_params(deep=False)
+    given = make(init=init, optimizer_params={"weight_decay": 10.0})
+    assert clone(decayed).optimizer_params == given.optimizer_params
     plain = clone(model).set_params(lr=0.01).fit(X, y)
     norms = [np.linalg.norm(m.embedding_.vectors) for m in (decayed.fit(X, y), plain)]
     assert norms[0] < norms[1]

@@ -20,24 +20,26 @@ Start = Callable[[Callable[[], Any]], Callable[[], Any]]
 
 
 class _Users:
-    """How many ask for one thread at the moment, and what the last one sets back."""
+    """Who asks for one thread at the moment, and what the last one sets back."""
 
     def __init__(self) -> None:
         self.lock = Lock()
-        self.count = 0
-        self.restore: Callable[[], None]
+        self.users: set[object] = set()
+        self.restore: Callable[[], None] | None = None
 
-    def enter(self, blas: ThreadpoolController) -> None:
+    def enter(self, user: object, blas: ThreadpoolController) -> None:
         with self.lock:
-            if not self.count:
+            if self.restore is None:
                 self.restore = _limit(blas)
-            self.count += 1
+            self.users.add(user)
 
-    def leave(self) -> None:
+    def leave(self, user: object) -> None:
+        """Leave, or go on with that after an interrupt."""
         with self.lock:
-            self.count -= 1
-            if not self.count:
+            self.users.discard(user)
+            if not self.users and self.restore is not None:
                 self.restore()
+                self.restore = None
 
 
 def _limit(blas: ThreadpoolController) -> Callable[[], None]:
@@ -87,12 +89,17 @@ def one_blas_thread() -> Iterator[None]:
     With OpenMP below, it is each thread's own.
     """
     users, blas = _USERS, ThreadpoolController().select(user_api="blas")
+    user = object()
     with blas.select(threading_layer="openmp").limit(limits=1):
-        users.enter(blas)
         try:
+            users.enter(user, blas)
             yield
         finally:
-            users.leave()
+            try:
+                users.leave(user)
+            except BaseException:  # Ctrl-C would leave the process with one thread
+                users.leave(user)
+                raise
 
 
 def in_turn(function: Callable[[], Any]) -> Callable[[], Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from threading import RLock
 from typing import Any
@@ -123,7 +123,9 @@ def fine_tune(
     if moments is not None and isinstance(net.optimizer_, RowAdam):
         n_rows = len(start.table)
         moments = moments.after(net.optimizer_, net.module_, start.rows, n_rows)
-    best = next((c for _, c in net.callbacks_ if type(c) is BestEpoch), None)
+    # Closing a generator that has not ended would swallow Ctrl-C.
+    found = [c for _, c in net.callbacks_ if type(c) is BestEpoch]
+    best = found[0] if found else None
     rows = [{k: v for k, v in row.items() if k != "batches"} for row in net.history]
     # The net stays with the estimator, the folds have served.
     net.folds = ()
@@ -141,14 +143,19 @@ def fine_tune(
 def _run(net: StaticNet, train: BagDataset) -> bool:
     """Train; whether a callback ended it before the last epoch."""
     net.notify("on_train_begin", X=train, y=None)
+    stopped_early = False
     try:
         net.fit_loop(train)
     except StopTraining:
-        return True
-    else:
-        return False
-    finally:
-        net.notify("on_train_end", X=train, y=None)
+        stopped_early = True
+    except BaseException:
+        # Callbacks put things in order. If one cannot, as before the first epoch, that
+        # is not what is to be told.
+        with suppress(Exception):
+            net.notify("on_train_end", X=train, y=None)
+        raise
+    net.notify("on_train_end", X=train, y=None)
+    return stopped_early
 
 
 @contextmanager

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
@@ -58,13 +58,13 @@ class Service:
 
 
 @contextmanager
-def running(folder, log, *options):
+def running(folder, log, *options, server=(), home=EXAMPLES):
     """A service for the model in `folder`, which writes what it says to `log`.
 
-    `options` are for Python.
+    `options` are for Python, those in `server` for uvicorn.
     """
     command = [sys.executable, *options, "-m", "uvicorn", "service:app"]
-    command += ["--app-dir", str(EXAMPLES), "--port", "0"]
+    command += ["--app-dir", str(home), "--port", "0", *server]
     environment = {**os.environ, "MODEL_FOLDER": str(folder), "OMP_NUM_THREADS": "1"}
     with log.open("wb") as output:
         process = subprocess.Popen(
@@ -182,6 +182,46 @@ def test_what_is_not_said_to_be_json_is_refused(service):
         status, answer = service.ask('{"texts": []}', **{"Content-Type": kind})
         assert status == 415
         assert "not application/json" in answer["detail"]
+
+
+@pytest.mark.parametrize("kind", ["Application/JSON", "application/json; charset=x"])
+def test_json_is_json_however_it_is_written(service, kind):
+    status, _ = service.ask('{"texts": ["good"]}', **{"Content-Type": kind})
+    assert status == 200
+
+
+@pytest.mark.parametrize("implementation", ["h11", "httptools"])
+def test_a_body_is_counted_whatever_its_length_is_said_to_be(
+    folder, tmp_path, implementation
+):
+    pytest.importorskip(implementation)
+    head = b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n"
+    head += b"Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
+    chunk = b"10000\r\n" + bytes(0x10000) + b"\r\n"
+    n_sent = 0
+    with (
+        running(folder, tmp_path / "log", server=("--http", implementation)) as service,
+        socket.create_connection(("127.0.0.1", service.port), timeout=60) as connection,
+        suppress(ConnectionError),
+    ):
+        connection.sendall(head)
+        for _ in range(1000):
+            connection.sendall(chunk)
+            n_sent += len(chunk)
+    assert n_sent < 20_000_000
+
+
+def test_a_body_that_does_not_come_is_not_waited_for(folder, tmp_path):
+    program = (EXAMPLES / "service.py").read_text("utf8")
+    impatient = re.sub(r"MOST_SECONDS = \d+", "MOST_SECONDS = 0.5", program)
+    (tmp_path / "service.py").write_text(impatient, "utf8")
+    with running(folder, tmp_path / "log", home=tmp_path) as service:
+        connection, _ = begin(service, {"texts": ["good"]})
+        with connection, connection.makefile("rb") as answer:
+            lines = answer.read()  # to the end, since the connection is closed
+        assert b" 408 " in lines
+        assert b"took more than" in lines
+        assert len(service.predict(["a wonderful film"])) == 1
 
 
 def test_a_body_of_unknown_size_is_refused(service):

@@ -20,7 +20,7 @@ from tokenizers import Tokenizer
 from transformers import AutoModel, AutoTokenizer
 from transformers.utils import logging
 
-from .._io.places import checked_revision, checked_token, is_folder
+from .._io.places import checked_revision, checked_token, is_folder, leads_out
 from .._training.devices import resolve_device
 from .._utils.arrays import unit_rows
 from .._utils.progress import counter
@@ -209,7 +209,7 @@ class Teacher:
             )
 
     def _read_pooling(self, path: str) -> list[str]:
-        config = self._read_json(f"{path}/config.json") or {}
+        config = self._read_config(path)
         modes = config.get("pooling_mode")
         if modes is None:
             modes = [mode for key, mode in _POOLING_KEYS.items() if config.get(key)]
@@ -219,7 +219,7 @@ class Teacher:
         return modes
 
     def _read_dense(self, path: str) -> _Step:
-        config = self._read_json(f"{path}/config.json") or {}
+        config = self._read_config(path)
         name = config.get("activation_function", "Tanh").rpartition(".")[2]
         self._check_known("Dense", name, _ACTIVATIONS)
         layer = load_file(self._folder / path / "model.safetensors")
@@ -227,6 +227,16 @@ class Teacher:
         bias = layer.get("linear.bias", np.zeros(1)).astype(np.float32)
         activation = _ACTIVATIONS[name]
         return lambda embeddings: activation(embeddings @ weight + bias)
+
+    def _read_config(self, path: str) -> dict[str, Any]:
+        config = None if leads_out(path) else self._read_json(f"{path}/config.json")
+        if not isinstance(config, dict):
+            raise ValueError(
+                f"{str(self._folder)!r} lists a module at {path!r} in modules.json, "
+                "but its config.json is missing or no JSON object. Choose another "
+                "teacher."
+            )
+        return config
 
     def _check_known(self, module: str, setting: str, known: Mapping[str, Any]) -> None:
         if setting not in known:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
-__all__ = ["checked_revision", "checked_token", "is_folder", "path_inside"]
+__all__ = ["checked_revision", "checked_token", "is_folder", "leads_out", "path_inside"]
 
 
 def is_folder(name: str | Path) -> bool:
@@ -37,7 +37,7 @@ def path_inside(subfolder: str | None) -> PurePosixPath:
     ValueError
         If it leads out.
     """
-    if _leads_out(subfolder or ""):
+    if leads_out(subfolder or ""):
         raise ValueError(
             f"subfolder is {subfolder!r}, but a path inside the model's folder was "
             "expected, such as 'models/small'."
@@ -53,7 +53,7 @@ def checked_revision(revision: str | None) -> str | None:
     ValueError
         If such a path would lead out of the cache.
     """
-    if revision is not None and _leads_out(revision):
+    if revision is not None and leads_out(revision):
         raise ValueError(
             f"revision is {revision!r}, but a branch, tag or commit of the Hub was "
             "expected, such as 'main'."
@@ -61,7 +61,8 @@ def checked_revision(revision: str | None) -> str | None:
     return revision
 
 
-def _leads_out(name: str) -> bool:
+def leads_out(name: str) -> bool:
+    """Whether a path of any system would lead out of the folder it is taken in."""
     path = PureWindowsPath(name)
     return bool(path.anchor) or ".." in path.parts or "\0" in name
 

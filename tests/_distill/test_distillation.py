@@ -456,6 +456,24 @@ class TestErrors:
         with pytest.raises(ValueError, match=r"dimensions is 13.* only 12 tokens"):
             distill(folder, dimensions=13)
 
+    @pytest.mark.parametrize("kind", ["Pooling", "Dense"])
+    @pytest.mark.parametrize("change", ["missing", "a file", "outside", "a list"])
+    def test_a_module_without_its_files_is_named(self, tmp_path, kind, change):
+        folder = write_teacher(tmp_path / "teacher", (kind, {}))
+        path = folder / f"1_{kind}"
+        if change == "a list":
+            (path / "config.json").write_text("[]")
+        else:
+            path.rename(tmp_path / path.name)
+        if change == "a file":
+            path.write_text("mine")
+        if change == "outside":
+            modules = (folder / "modules.json").read_text()
+            outside = modules.replace(path.name, f"../{path.name}")
+            (folder / "modules.json").write_text(outside)
+        with pytest.raises(ValueError, match=rf"lists a module at .*1_{kind}' in mod"):
+            distill(folder, dimensions=4)
+
     def test_folder_without_a_teacher(self, tmp_path):
         (tmp_path / "notes.txt").write_text("nothing")
         with pytest.raises(ValueError, match=r"not a sentence transformer.*notes\.txt"):

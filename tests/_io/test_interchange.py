@@ -336,6 +336,18 @@ def test_missing_files_of_static_modules_are_named(word_piece, tmp_path, layout,
         StaticEmbedding.from_pretrained(folder)
 
 
+@pytest.mark.parametrize("kind", ["missing", "a file"])
+def test_a_module_whose_folder_is_none_is_named(word_piece, tmp_path, kind):
+    folder, layout = tmp_path / "module", LAYOUTS["nested"]
+    write_static_module(folder, vectors_for(word_piece), word_piece, layout="nested")
+    table = folder / layout["table"]
+    table.rename(tmp_path / "away")
+    if kind == "a file":
+        table.write_text("mine")
+    with pytest.raises(ModelFormatError, match=f"has no file {layout['table']}/"):
+        StaticEmbedding.from_pretrained(folder)
+
+
 def test_a_static_module_that_does_not_fit_its_tokenizer_is_refused(static_module):
     save_file(
         {"embedding.weight": np.ones((3, 8), np.float32)},

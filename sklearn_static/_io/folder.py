@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from functools import cached_property
 from hashlib import file_digest
 from pathlib import Path
 from typing import BinaryIO, TypeVar
 
+from .._utils.lazy import lazy
 from ..exceptions import ModelFormatError
 from .atomic import candidates, is_under_way
 from .seal import seal_of
@@ -36,9 +36,11 @@ class ModelFolder:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.lacks_files = False
-        self.config = _config_of(path)
+        self._version = _version_of(path)
+        config = path / _CONFIG
+        self.config = None if self._version is None else config.read_bytes()
 
-    @cached_property
+    @lazy
     def seal(self) -> dict[str, str] | None:
         """The digest of each file by name; None where ``config.json`` has none."""
         if self.config is None:
@@ -96,7 +98,7 @@ class ModelFolder:
 
     def has_changed(self) -> bool:
         """Whether another model has been saved to the folder."""
-        return _config_of(self.path) != self.config
+        return _version_of(self.path) != self._version
 
     def _missing(self, name: str) -> ModelFormatError:
         self.lacks_files = True
@@ -106,9 +108,13 @@ class ModelFolder:
         )
 
 
-def _config_of(path: Path) -> bytes | None:
-    path = path / _CONFIG
-    return path.read_bytes() if path.is_file() else None
+def _version_of(folder: Path) -> tuple[int, int] | None:
+    """What tells the file ``config.json`` from later ones, even of the same model."""
+    path = folder / _CONFIG
+    if not path.is_file():
+        return None
+    status = path.stat()
+    return status.st_ino, status.st_mtime_ns
 
 
 def read_folder(path: Path, read: Callable[[ModelFolder], T]) -> T:

@@ -89,6 +89,25 @@ def test_a_reader_beside_saves_gets_one_model_or_the_other(models, saved):
         saving.result()
 
 
+def test_a_reader_that_two_saves_overtake_tries_again(models, saved):
+    """After the second save, ``config.json`` is as it was before the first."""
+    n_tries = 0
+
+    def read(folder):
+        nonlocal n_tries
+        n_tries += 1
+        if n_tries == 1:
+            models[1].save_pretrained(saved)
+            try:
+                return StaticPipeline._of_folder(folder)
+            finally:
+                models[0].save_pretrained(saved)
+        return StaticPipeline._of_folder(folder)
+
+    assert answers(reading.read_folder(saved, read)) == answers(models[0])
+    assert n_tries == 2
+
+
 def test_savers_of_one_folder_take_turns(models, tmp_path):
     folder = tmp_path / "model"
     with ThreadPoolExecutor(2) as pool:

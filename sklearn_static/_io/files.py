@@ -187,6 +187,7 @@ def read_tensors(folder: ModelFolder, name: str) -> dict[str, np.ndarray]:
             read = {key: _read_only(tensors.get_tensor(key)) for key in keys}
         _check_proportions(read)
         if not os.path.samestat(os.fstat(file.fileno()), Path(file.name).stat()):
+            folder.lacks_files = True
             raise ValueError("it has been replaced while it was read")
         return read
 

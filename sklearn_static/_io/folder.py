@@ -30,7 +30,7 @@ class ModelFolder:
     config : bytes or None
         The contents of ``config.json``; None where there is none.
     lacks_files : bool
-        Whether a file has been asked for in vain.
+        Whether a file has been asked for in vain, or replaced while it was read.
     """
 
     def __init__(self, path: Path) -> None:
@@ -128,6 +128,9 @@ def read_folder(path: Path, read: Callable[[ModelFolder], T]) -> T:
     deadline = time.monotonic() + _PATIENCE
     while True:
         folder = ModelFolder(path)
+        # Files may come to their place after they are looked for there, and before they
+        # are looked for in the hidden folder.
+        was_under_way = is_under_way(path)
         try:
             result = read(folder)
             # Without digests, files may be those of another save.
@@ -140,7 +143,7 @@ def read_folder(path: Path, read: Callable[[ModelFolder], T]) -> T:
         except (ModelFormatError, FileNotFoundError) as caught:
             error = caught
             folder.lacks_files |= isinstance(error, FileNotFoundError)
-        is_passing = folder.lacks_files and is_under_way(path)
+        is_passing = folder.lacks_files and (was_under_way or is_under_way(path))
         if not (is_passing or folder.has_changed()) or time.monotonic() > deadline:
             raise error
         time.sleep(_PAUSE)

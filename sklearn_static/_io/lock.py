@@ -51,7 +51,8 @@ def _taken(path: Path) -> int | None:
     """The file descriptor of the lock; None where another holds it."""
     with suppress(FileExistsError):
         path.parent.mkdir()
-    if path.parent.is_symlink() or not path.parent.is_dir():
+    # It may be gone again: whoever held the lock removes the folder.
+    if path.parent.is_symlink() or path.parent.is_file():
         raise FileExistsError(
             f"{path.parent} is no folder, but files are put there while a model is "
             "saved. Remove it, or give another folder."
@@ -59,7 +60,7 @@ def _taken(path: Path) -> int | None:
     flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0)
     try:
         lock = os.open(path, flags)
-    except FileNotFoundError:  # the folder has just been removed by who held the lock
+    except FileNotFoundError:
         return None
     with suppress(FileNotFoundError):
         if _try_lock(lock) and os.path.samestat(os.fstat(lock), path.lstat()):

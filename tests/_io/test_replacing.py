@@ -108,6 +108,29 @@ def test_a_reader_that_two_saves_overtake_tries_again(models, saved):
     assert n_tries == 2
 
 
+def test_a_file_that_comes_to_its_place_meanwhile_is_found(models, saved):
+    (saved / HIDDEN).mkdir()
+    table = saved / "model.safetensors"
+    part = saved / HIDDEN / f"{table.name}.{sha256(table.read_bytes()).hexdigest()}"
+    table.rename(part)
+    n_tries = 0
+
+    def read(folder):
+        nonlocal n_tries
+        n_tries += 1
+        if n_tries == 1:
+            away = part.rename(saved.parent / "away")
+            try:
+                return StaticPipeline._of_folder(folder)
+            finally:
+                away.rename(table)
+                (saved / HIDDEN).rmdir()
+        return StaticPipeline._of_folder(folder)
+
+    assert answers(reading.read_folder(saved, read)) == answers(models[0])
+    assert n_tries == 2
+
+
 def test_savers_of_one_folder_take_turns(models, tmp_path):
     folder = tmp_path / "model"
     with ThreadPoolExecutor(2) as pool:

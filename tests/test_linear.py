@@ -169,6 +169,24 @@ def test_texts_of_no_weight_are_as_if_not_there():
     assert not np.array_equal(solved().fit(X, Y).coef_, two.coef_)
 
 
+@pytest.mark.parametrize("labels", ["classes", "many labels"])
+def test_a_text_that_weighs_twice_counts_as_one_that_is_there_twice(labels):
+    texts, y = noisy(150, 0)
+    if labels == "many labels":
+        y = MultiLabelBinarizer().fit_transform([[label] for label in y])
+    times = np.random.default_rng(0).integers(1, 4, 150)
+    repeated = [text for text, n in zip(texts, times, strict=True) for _ in range(n)]
+    weighted = solved().fit(texts, y, times)
+    other = solved().fit(repeated, np.repeat(y, times, axis=0))
+    words = [model.word_weights_ for model in (weighted, other)]
+    assert np.array_equal(words[0].vocabulary.pairs, words[1].vocabulary.pairs)
+    assert np.array_equal(words[0].idf, words[1].idf)
+    expected, actual = (model.predict_proba(NEW) for model in (weighted, other))
+    np.testing.assert_allclose(actual, expected, rtol=0, atol=0.02)
+    plain = solved().fit(texts, y).predict_proba(NEW)
+    assert np.abs(plain - expected).max() > 0.05
+
+
 def test_many_labels_are_learned():
     lists = [
         [label, "long"] if len(text) > 36 else [label]

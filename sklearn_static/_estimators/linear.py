@@ -70,9 +70,14 @@ class _Lexical(NamedTuple):
 
     @classmethod
     def of(cls, words: Words, n_train: int, max_features: int) -> _Lexical:
-        """The vocabulary of the first `n_train` texts, with the features of all."""
-        vocabulary, df = fit_vocabulary(words.first(n_train), max_features)
-        idf = idf_of(df, n_train)
+        """The vocabulary of the first `n_train` texts, with the features of all.
+
+        Equal texts count once, for a text that is there again, or weighs more, says
+        nothing new of which words are rare.
+        """
+        train = words.first(n_train).distinct()
+        vocabulary, df = fit_vocabulary(train, max_features)
+        idf = idf_of(df, len(train.offsets) - 1)
         return cls(vocabulary, idf, tfidf(vocabulary.find(words), idf))
 
     @classmethod

@@ -53,6 +53,17 @@ class Words(NamedTuple):
         """The words of the first `n_texts` texts."""
         return Words(self.hashes[: self.offsets[n_texts]], self.offsets[: n_texts + 1])
 
+    def distinct(self) -> Words:
+        """The words of the texts that differ, each of which is there once."""
+        places = np.arange(1, len(self.hashes) + 1) - np.repeat(
+            self.offsets[:-1], np.diff(self.offsets)
+        )
+        # A text's code is the sum over its words of numbers that tell of their places.
+        codes = _scrambled(self.hashes + _scrambled(places.astype(np.uint64)))
+        sums = np.append(np.uint64(0), np.cumsum(codes))[self.offsets]
+        _, rows = np.unique(np.diff(sums), return_index=True)
+        return Words(*TokenBags(self.hashes, self.offsets).take(rows))
+
 
 class WordFinder:
     """Bags of tokens to words.

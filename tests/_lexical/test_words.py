@@ -316,6 +316,15 @@ def as_dicts(learned):
 
 @settings(max_examples=200, deadline=None)
 @given(NUMBERED_TEXTS)
+def test_distinct_texts_are_there_once(texts):
+    hashes, offsets = as_words(texts).distinct()
+    distinct = [tuple(hashes[one:end].tolist()) for one, end in pairwise(offsets)]
+    expected = {tuple(HASHES[text].tolist()) for text in texts}
+    assert sorted(distinct) == sorted(expected)
+
+
+@settings(max_examples=200, deadline=None)
+@given(NUMBERED_TEXTS)
 def test_document_frequencies_are_counted(texts):
     assert as_dicts(fit_vocabulary(as_words(texts), 1000)) == frequencies(texts)
 

@@ -279,6 +279,15 @@ def test_the_gradient_is_the_transposed_product(design_of, factor):
 
 @pytest.mark.parametrize("design_of", DESIGNS.values(), ids=DESIGNS)
 @FACTORS
+def test_mean_squares_are_those_of_features(design_of, factor):
+    design = design_of(some_dense(20), some_sparse(20), factor)
+    weight = np.random.default_rng(4).uniform(size=20)
+    features = design.scores(np.eye(design.n_features, dtype=np.float32))
+    assert_allclose(design.mean_squares(weight), weight @ features**2, rtol=1e-4)
+
+
+@pytest.mark.parametrize("design_of", DESIGNS.values(), ids=DESIGNS)
+@FACTORS
 def test_weights_are_turned_back(design_of, factor):
     design = design_of(some_dense(20), some_sparse(20), factor)
     solved = np.random.default_rng(3).normal(size=(design.n_features, 3))

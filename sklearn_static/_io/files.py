@@ -34,6 +34,7 @@ from .._version import __version__
 from ..exceptions import ModelFormatError
 from .atomic import replace_files
 from .folder import ModelFolder
+from .mapping import mapped_tensors
 from .seal import KEY, json_bytes, sealed
 
 __all__ = [
@@ -181,10 +182,13 @@ def read_tensors(folder: ModelFolder, name: str) -> dict[str, np.ndarray]:
     message = f"{folder.path / name} is not a safetensors file of numpy dtypes"
     with folder.open(name) as file, reraise_as(ModelFormatError, message):
         with safe_open(file.name, "numpy") as tensors:
-            # These are copies: a file that stayed mapped would end the process when
-            # another program cuts it short.
-            keys = tensors.keys()
-            read = {key: _read_only(tensors.get_tensor(key)) for key in keys}
+            mapped, keys = mapped_tensors(Path(file.name)), tensors.keys()
+            read = {
+                key: _read_only(
+                    mapped[key] if key in mapped else tensors.get_tensor(key)
+                )
+                for key in keys
+            }
         _check_proportions(read)
         if not os.path.samestat(os.fstat(file.fileno()), Path(file.name).stat()):
             folder.lacks_files = True

@@ -3,6 +3,8 @@
 import errno
 import json
 import os
+import pickle
+import sys
 import tracemalloc
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -12,6 +14,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from safetensors.numpy import load as load_tensors
 from safetensors.numpy import load_file, save, save_file
+from toys import run_program
 
 from sklearn_static import ModelFormatError, StaticEmbedding, StaticPipeline
 from sklearn_static._io import files as persistence
@@ -266,11 +269,50 @@ def test_a_table_that_was_opened_is_shared_and_not_copied(embedding, folder):
     assert np.shares_memory(opened.with_vectors(opened.vectors).vectors, opened.vectors)
 
 
-def test_an_opened_table_stays_when_its_file_is_cut_short(embedding, folder, odd_texts):
+def large_table(tokenizer, n_bytes, seed=0):
+    """A random table that takes at least `n_bytes`."""
+    n_tokens = tokenizer.get_vocab_size()
+    shape = (n_tokens, n_bytes // n_tokens // 4 + 1)
+    vectors = np.random.default_rng(seed).normal(size=shape).astype(np.float32)
+    return StaticEmbedding(vectors, tokenizer)
+
+
+def test_a_large_table_stays_when_its_folder_is_replaced(word_piece, folder, odd_texts):
+    table = large_table(word_piece, 2_000_000)
+    table.save_pretrained(folder)
+    opened = StaticEmbedding.from_pretrained(folder)
+    large_table(word_piece, 2_000_000, seed=1).save_pretrained(folder)
+    assert_array_equal(opened.encode(odd_texts), table.encode(odd_texts))
+    opened.save_pretrained(folder)
+    again = StaticEmbedding.from_pretrained(folder)
+    assert_array_equal(again.vectors, table.vectors)
+
+
+def test_a_large_table_is_read_only_shared_and_pickled(word_piece, folder, odd_texts):
+    table = large_table(word_piece, 2_000_000)
+    table.save_pretrained(folder)
+    opened = StaticEmbedding.from_pretrained(folder)
+    assert np.shares_memory(opened.with_vectors(opened.vectors).vectors, opened.vectors)
+    with pytest.raises(ValueError, match="WRITEABLE"):
+        opened.vectors.flags.writeable = True
+    for again in (opened, pickle.loads(pickle.dumps(opened))):
+        assert_array_equal(again.encode(odd_texts), table.encode(odd_texts))
+
+
+def test_a_small_table_stays_when_its_file_is_cut_short(embedding, folder, odd_texts):
     embedding.save_pretrained(folder)
     opened = StaticEmbedding.from_pretrained(folder)
     os.truncate(folder / "model.safetensors", 0)
     assert_array_equal(opened.encode(odd_texts), embedding.encode(odd_texts))
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="Linux tells it")
+def test_a_second_process_shares_the_pages_of_a_table(word_piece, folder):
+    """A copy would take 20 MB of its own."""
+    large_table(word_piece, 20_000_000).save_pretrained(folder)
+    opened = StaticEmbedding.from_pretrained(folder)
+    assert opened.vectors.nbytes >= 20_000_000
+    assert run_program("private_memory.py", folder) < 5_000_000
 
 
 def test_the_folder_holds_these_files_and_versions(embedding, folder):

@@ -15,7 +15,7 @@ import numpy as np
 
 from .bags import TokenBags
 
-__all__ = ["ChunkMemory", "at_spaces"]
+__all__ = ["ChunkMemory", "RowsOf", "Split", "at_spaces"]
 
 # Beyond the objects themselves: a place in the dict, and what allocating rounds up.
 _ENTRY_BYTES = 80
@@ -101,16 +101,22 @@ class ChunkMemory:
         except (KeyError, TypeError):
             return None
 
+    def learned_row(self, chunks: Sequence[str], rows_of: RowsOf) -> bytes | None:
+        """What :meth:`row` gives once new ones are learned; None if one is refused."""
+        self._learn(chunks, rows_of)
+        return self.row(chunks)
+
     def _learn(self, chunks: Iterable[str], rows_of: RowsOf) -> None:
-        chunks = list(dict.fromkeys(chunks))
+        new = [chunk for chunk in dict.fromkeys(chunks) if chunk not in self._rows]
         # From either end in turn, so that two threads that begin with the same texts
         # meet in the middle.
         if next(self._turns) % 2:
-            chunks.reverse()
-        for start in range(0, len(chunks), _CHUNKS_AT_ONCE):
-            part = chunks[start : start + _CHUNKS_AT_ONCE]
-            new = [chunk for chunk in part if chunk not in self._rows]
-            rows = rows_of(new) if new else []
-            n_bytes = sum(map(getsizeof, chain(new, rows))) + _ENTRY_BYTES * len(new)
+            new.reverse()
+        for start in range(0, len(new), _CHUNKS_AT_ONCE):
+            part = new[start : start + _CHUNKS_AT_ONCE]
+            if start:
+                part = [chunk for chunk in part if chunk not in self._rows]
+            rows = rows_of(part) if part else []
+            n_bytes = sum(map(getsizeof, chain(part, rows))) + _ENTRY_BYTES * len(part)
             self.n_bytes += n_bytes
-            self._rows.update(zip(new, rows, strict=True))
+            self._rows.update(zip(part, rows, strict=True))

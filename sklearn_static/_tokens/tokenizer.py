@@ -34,7 +34,7 @@ from .._utils.errors import reraise_as
 from .._utils.lazy import lazy
 from .bags import TokenBags
 from .bert import Bert, ChunkPieces
-from .cache import ChunkMemory, at_spaces
+from .cache import ChunkMemory, RowsOf, Split, at_spaces
 from .known_words import KnownWords
 from .library import checked_encodings, ids_of_each, tokenize, unknown_token_id
 from .parsing import TokenizerSource
@@ -151,8 +151,8 @@ class BagTokenizer:
             return TokenBags.from_lengths(np.empty(0, np.int32), np.empty(0, np.int64))
         if self._max_chars is not None:
             texts = _cut(texts, self._max_chars)
-        if len(texts) == 1:
-            bag = self._known_bag(texts[0])
+        if len(texts) == 1 and len(texts[0]) < _MANY_CHARACTERS:
+            bag = self._bag_of_one(texts[0])
             if bag is not None:
                 return bag
         bags = self._bags(texts)
@@ -164,10 +164,15 @@ class BagTokenizer:
                 bags = bags.where(known)
         return bags
 
-    def _known_bag(self, text: str) -> TokenBags | None:
-        """What calling this object gives for one text of known chunks or words."""
+    def _bag_of_one(self, text: str) -> TokenBags | None:
+        """What calling this object gives for one text; None if that takes more."""
         split = self._split
-        row = None if split is None else self._memory.row(split(text))
+        if split is None or (text.startswith(" ") and self._strips_start):
+            return None
+        row = self._memory.row(split(text))
+        if row is None:
+            row = self._memory.learned_row(split(text), self._rows_of_parts)
+            self._keep_to_budget()
         if row is None:
             return None
         ids = np.frombuffer(row, np.int32)[: self.max_length]
@@ -181,12 +186,19 @@ class BagTokenizer:
         return np.array([self.unknown_id], np.int32).tobytes()
 
     @lazy
-    def _split(self) -> Callable[[str], list[str]] | None:
+    def _split(self) -> Split | None:
         """From a text to what the memory knows."""
         if self._bert is not None:
             return at_spaces
-        tokens = self._word_tokens
-        return None if tokens is None or tokens.strips_start else words_of
+        return None if self._word_tokens is None else words_of
+
+    @lazy
+    def _strips_start(self) -> bool:
+        return self._bert is None and self._word_tokens.strips_start
+
+    @property
+    def _rows_of_parts(self) -> RowsOf:
+        return self._word_tokens if self._bert is None else self._rows_of_chunks
 
     def _bags(self, texts: Sequence[str]) -> TokenBags:
         if self._bert is None and self._word_tokens is None:
@@ -223,7 +235,7 @@ class BagTokenizer:
         self, texts: Sequence[str], tokenize: Callable[[Sequence[str]], TokenBags]
     ) -> TokenBags:
         """What `tokenize` gives; of texts whose first word is apart, as a whole."""
-        if not self._word_tokens.strips_start:
+        if not self._strips_start:
             return tokenize(texts)
         odd = [i for i, text in enumerate(texts) if text.startswith(" ")]
         if not odd:

@@ -21,6 +21,7 @@ from tokenizers import (
 
 from sklearn_static._tokens import known_words as _known_words
 from sklearn_static._tokens import tokenizer as _tokens
+from sklearn_static._tokens.bags import TokenBags
 from sklearn_static._tokens.splitting import Seams
 from sklearn_static._tokens.tokenizer import BagTokenizer
 
@@ -214,9 +215,15 @@ def assert_same(actual, expected):
     assert actual.ids.dtype == np.int32
 
 
+def keeping_unknown(tokenizer):
+    return BagTokenizer(tokenizer, None, "sentence-transformers")
+
+
 def assert_every_way_is_the_same(bag_tokenizer, texts):
     expected = bag_tokenizer._plain(texts)
     for _ in range(2):
+        each = [bag_tokenizer([text]) for text in texts]
+        assert_same(TokenBags.concatenated(each), expected)
         assert_same(bag_tokenizer._from_memory(texts), expected)
         many = bag_tokenizer._by_words(texts, bag_tokenizer._from_table)
         assert_same(many, expected)
@@ -224,7 +231,7 @@ def assert_every_way_is_the_same(bag_tokenizer, texts):
 
 @pytest.mark.parametrize("tokenizer", KNOWN.values(), ids=KNOWN)
 def test_words_have_exactly_the_librarys_tokens(tokenizer):
-    bag_tokenizer = BagTokenizer(tokenizer, None)
+    bag_tokenizer = keeping_unknown(tokenizer)
     assert bag_tokenizer._word_tokens is not None
 
     @settings(max_examples=150, deadline=None, database=None)
@@ -284,7 +291,7 @@ def test_a_template_that_repeats_the_text_gets_whole_texts():
 
 
 def test_words_that_added_tokens_are_in_leave_the_text_to_the_library():
-    bag_tokenizer = BagTokenizer(unigram(None, metaspace(), ["[m]"]), None)
+    bag_tokenizer = keeping_unknown(unigram(None, metaspace(), ["[m]"]))
     texts = ["a film [m] a", "a [mask] film", "a[m]b", "a film"]
     assert_every_way_is_the_same(bag_tokenizer, texts)
     rows = bag_tokenizer._memory.known()
@@ -292,7 +299,7 @@ def test_words_that_added_tokens_are_in_leave_the_text_to_the_library():
 
 
 def test_an_unknown_token_that_is_added_refuses_no_word():
-    bag_tokenizer = BagTokenizer(unigram(None, metaspace(), ["<unk>"]), None)
+    bag_tokenizer = keeping_unknown(unigram(None, metaspace(), ["<unk>"]))
     assert_every_way_is_the_same(bag_tokenizer, ["a ж film", "жж", "a <unk>"])
     assert bag_tokenizer._memory.known()[" ж"] is not None
 
@@ -310,7 +317,7 @@ def test_letters_that_are_added_tokens(letters):
 )
 def test_words_of_every_length_and_many_at_once(make):
     """Of up to 16 bytes in the table and beyond, and more than one call takes."""
-    bag_tokenizer, rng = BagTokenizer(make(), None), np.random.default_rng(0)
+    bag_tokenizer, rng = keeping_unknown(make()), np.random.default_rng(0)
     letters = [*"abcfilmnewé中\U0001f98a"]
     words = ["".join(rng.choice(letters, rng.integers(1, 30))) for _ in range(3000)]
     words += ["a" * n for n in range(40)] + ["a\0", "a", "\0", "a" * 15 + "\0"]

@@ -3,8 +3,9 @@
 Each piece of work (see `speed_tasks.py`) is done by this package and by a peer in turn,
 each time in a new process, for some rounds. A round gives a ratio, the peer's time by
 ours; what is printed is the median of the rounds and their range. Run it on a machine
-that does nothing else. It needs model2vec with its extra `train`, fastText, and the
-reference data in SKLEARN_STATIC_SHARED (by default `shared` beside the checkout)::
+that does nothing else. It needs model2vec with its extra `train`, fastText, laghu with
+its extra `rust`, and the reference data in SKLEARN_STATIC_SHARED (by default `shared`
+beside the checkout)::
 
     python tests/benchmarks/speed.py --output speed.json --chart speed.svg \\
         --tables docs/results
@@ -25,10 +26,12 @@ from statistics import median
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from kinds import BPE, UNIGRAM, WORD_PIECE, table_of
 from reference import check_there
 from speed_tasks import (
     BARE_LOOP,
     FASTTEXT,
+    LAGHU,
     MODEL2VEC,
     ONE_PROCESS,
     OURS,
@@ -97,6 +100,30 @@ WORKS = [
         for when, measure in (("first call", "first"), ("later calls", "later"))
     ),
     *(
+        Work(f"encode {n} texts of {name}, {when}", ("encode", name, n), (LAGHU,), m)
+        for name, n in (("subj", "20000"), ("bbc", "2125"))
+        for when, m in (("first call", "first"), ("later calls", "later"))
+    ),
+    *(
+        Work(
+            f"encode {n} texts of {name} with {kind}, {when}",
+            ("encode", name, n, kind),
+            peers,
+            m,
+        )
+        for kind in (UNIGRAM, BPE)
+        for name, n in (("subj", "20000"), ("bbc", "2125"))
+        for peers in (BOTH, (LAGHU,))
+        for when, m in (("first call", "first"), ("later calls", "later"))
+    ),
+    *(
+        Work(
+            f"encode one text with {kind}", ("encode_one", "subj", "1000", kind), peers
+        )
+        for kind in (WORD_PIECE, UNIGRAM, BPE)
+        for peers in ((ONE_PROCESS,), (LAGHU,))
+    ),
+    *(
         Work(
             f"predict 20000 texts of {name}, {when}",
             ("predict", name, "20000"),
@@ -149,6 +176,8 @@ def measured(works: list[Work], n_rounds: int) -> list[dict[str, Any]]:
         for task, libraries in tasks.items():
             if task[0] in TAKING_UP:
                 leave_models({*libraries} - {ONE_PROCESS}, folder, task[1])
+            if task[-1] in (UNIGRAM, BPE):
+                leave_table(folder, task[-1])
             for i in range(rounds[task]):
                 for library in libraries:
                     arguments = tuple(part.format(round=i) for part in task)
@@ -163,6 +192,12 @@ def leave_models(libraries: set[str], folder: str, dataset: str) -> None:
     for library in libraries:
         if not saved_place(library, Path(folder), dataset).exists():
             run(library, folder, ("fit", dataset, "0"))
+
+
+def leave_table(folder: str, kind: str) -> None:
+    """Have a tokenizer of that kind trained for the next tasks."""
+    if not table_of(kind, Path(folder)).exists():
+        run(OURS, folder, ("train_tokenizer", kind))
 
 
 def record(
@@ -301,6 +336,7 @@ def main() -> None:
     if args.output is not None:
         packages = (
             "fasttext-numpy2-wheel",
+            "laghu",
             "model2vec",
             "scikit-learn",
             "torch",

@@ -24,10 +24,11 @@ from time import perf_counter
 from typing import Any
 
 import numpy as np
+from kinds import WORD_PIECE, make_table, table_of
 from reference import POTION, read
 
 OURS, MODEL2VEC, ONE_PROCESS = "sklearn-static", "model2vec", "model2vec, one process"
-TFIDF, FASTTEXT = "TF-IDF", "fastText"
+TFIDF, FASTTEXT, LAGHU = "TF-IDF", "fastText", "laghu"
 SCIKIT_LEARN = "scikit-learn"
 BARE_LOOP, SINGLY = "bare loop", "fits singly"
 N_TRAINED = {"bbc": 1000}
@@ -36,23 +37,45 @@ N_TRAINED = {"bbc": 1000}
 Answer = dict[str, Any]
 
 
-def encode(library: str, folder: Path, dataset: str, n: str) -> Answer:
+def encode(
+    library: str, folder: Path, dataset: str, n: str, kind: str = WORD_PIECE
+) -> Answer:
     """Embeddings of `n` texts, drawn again and again from those of a data set."""
     texts = resampled(dataset, int(n))
-    if library == OURS:
-        from sklearn_static import StaticEmbedding
-
-        return repeated(StaticEmbedding.from_pretrained(POTION).encode, texts)
     if library == TFIDF:
         from sklearn.feature_extraction.text import TfidfVectorizer
 
         fitted = TfidfVectorizer(sublinear_tf=True).fit(texts)
         return repeated(fitted.transform, texts)
+    return repeated(encoder(library, table_of(kind, folder)), texts)
+
+
+def encoder(library: str, table: Path) -> Callable[[list[str]], Any]:
+    """What a library embeds texts by."""
+    if library == OURS:
+        from sklearn_static import StaticEmbedding
+
+        return StaticEmbedding.from_pretrained(table).encode
+    if library == LAGHU:
+        import laghu
+
+        return laghu.load(str(table)).encode
     from model2vec import StaticModel
 
-    model = StaticModel.from_pretrained(POTION)
+    model = StaticModel.from_pretrained(table)
     share = library == MODEL2VEC
-    return repeated(lambda batch: model.encode(batch, use_multiprocessing=share), texts)
+    return lambda batch: model.encode(batch, use_multiprocessing=share)
+
+
+def encode_one(library: str, folder: Path, dataset: str, n: str, kind: str) -> Answer:
+    """The median time to embed one new text, after the training texts one by one."""
+    return one_by_one(encoder(library, table_of(kind, folder)), dataset, int(n))
+
+
+def train_tokenizer(library: str, folder: Path, kind: str) -> Answer:
+    """A table of that kind, left for the tasks that embed."""
+    make_table(kind, folder)
+    return {"seconds": [], "megabytes": peak_megabytes()}
 
 
 def fit(library: str, folder: Path, dataset: str, seed: str) -> Answer:
@@ -202,13 +225,17 @@ def predict(library: str, folder: Path, dataset: str, n: str) -> Answer:
 
 def latency(library: str, folder: Path, dataset: str, n: str) -> Answer:
     """The median time of a call on one new text, after calls on the training texts."""
-    model = saved(library, folder, dataset)
+    return one_by_one(saved(library, folder, dataset).predict, dataset, int(n))
+
+
+def one_by_one(function: Callable[[list[str]], Any], dataset: str, n: int) -> Answer:
+    """The median time of a call on one of `n` new texts, after the training texts."""
     for text in read(dataset, "train")[0]:
-        model.predict([text])
+        function([text])
     seconds = []
-    for text in read(dataset, "test")[0][: int(n)]:
+    for text in read(dataset, "test")[0][:n]:
         start = perf_counter()
-        model.predict([text])
+        function([text])
         seconds.append(perf_counter() - start)
     return {"seconds": [float(np.median(seconds))], "megabytes": peak_megabytes()}
 
@@ -385,6 +412,8 @@ TASKS = {
     task.__name__: task
     for task in (
         encode,
+        encode_one,
+        train_tokenizer,
         fit,
         fine_tune,
         predict,

@@ -189,6 +189,8 @@ class BagTokenizer:
     def _split(self) -> Split | None:
         """From a text to what the memory knows."""
         if self._bert is not None:
+            # Threads begin after one text, and should not make it each for itself.
+            _ = self._word_piece
             return at_spaces
         return None if self._word_tokens is None else words_of
 

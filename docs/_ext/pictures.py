@@ -22,12 +22,9 @@ OURS = {
 
 def draw_results(path: Path) -> None:
     """Draw the mean macro-F1 of the main methods, from the tables of results."""
-    of_peers = next(row for row in read("f1_1000") if row[""] == "mean")
-    of_ours = {row["method"]: row for row in read("fine_tuned") if row["rows"] != "all"}
-    means = {
-        **{label: number(of_peers[method]) for method, label in PEERS.items()},
-        **{label: number(of_ours[method]["mean"]) for method, label in OURS.items()},
-    }
+    of_methods = next(row for row in read("f1_1000") if row[""] == "mean")
+    labels = {**PEERS, **OURS}
+    means = {label: number(of_methods[method]) for method, label in labels.items()}
     colours = ["#7b8794"] * len(PEERS) + ["#3a78ab"] * len(OURS)
     chart = Figure(figsize=(7, 2.7), layout="constrained")
     axes = chart.subplots()
@@ -44,9 +41,9 @@ def draw_results(path: Path) -> None:
 
 def read(name: str) -> list[dict[str, str]]:
     """Return the rows of a table, by its headings."""
-    lines = (RESULTS / f"{name}.md").read_text("utf8").splitlines()
+    text = (RESULTS / f"{name}.md").read_text("utf8").replace("\u00ad", "")
     headings, _, *rows = (
-        [cell.strip() for cell in line.strip().strip("|").split("|")] for line in lines
+        [cell.strip() for cell in line.strip().strip("|").split("|")] for line in text.splitlines()
     )
     return [dict(zip(headings, row, strict=True)) for row in rows]
 

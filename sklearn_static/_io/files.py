@@ -182,7 +182,7 @@ def read_tensors(folder: ModelFolder, name: str) -> dict[str, np.ndarray]:
     message = f"{folder.path / name} is not a safetensors file of numpy dtypes"
     with folder.open(name) as file, reraise_as(ModelFormatError, message):
         with safe_open(file.name, "numpy") as tensors:
-            mapped, keys = mapped_tensors(Path(file.name)), tensors.keys()
+            mapped, keys = mapped_tensors(file), tensors.keys()
             read = {
                 key: _read_only(
                     mapped[key] if key in mapped else tensors.get_tensor(key)

@@ -6,8 +6,7 @@ import json
 import mmap
 import os
 import sys
-from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -17,7 +16,7 @@ _FEWEST_BYTES = 1 << 20
 _FLOAT32 = np.dtype(np.float32)
 
 
-def mapped_tensors(path: Path) -> dict[str, np.ndarray]:
+def mapped_tensors(file: BinaryIO) -> dict[str, np.ndarray]:
     """The large float32 tensors of a safetensors file, read-only, by name.
 
     All processes that map the file have the same pages of memory, which the system
@@ -27,25 +26,24 @@ def mapped_tensors(path: Path) -> dict[str, np.ndarray]:
 
     Parameters
     ----------
-    path : Path
-        A file that the safetensors library has accepted.
+    file : binary file
+        Open at its start; one that the safetensors library has accepted.
     """
     # Windows does not let files be replaced that are mapped, and numbers in safetensors
     # are little-endian.
     if os.name == "nt" or sys.byteorder != "little":
         return {}
-    with path.open("rb") as file:
-        start = 8 + int.from_bytes(file.read(8), "little")
-        entries = json.loads(file.read(start - 8))
-        entries.pop("__metadata__", None)
-        large = {
-            name: entry
-            for name, entry in entries.items()
-            if entry["dtype"] == "F32" and _is_large(entry, start)
-        }
-        if not large:
-            return {}
-        memory = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    start = 8 + int.from_bytes(file.read(8), "little")
+    entries = json.loads(file.read(start - 8))
+    entries.pop("__metadata__", None)
+    large = {
+        name: entry
+        for name, entry in entries.items()
+        if entry["dtype"] == "F32" and _is_large(entry, start)
+    }
+    if not large:
+        return {}
+    memory = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
     return {
         name: np.ndarray(
             entry["shape"], _FLOAT32, memory, start + entry["data_offsets"][0]

@@ -472,8 +472,8 @@ def test_skorch_callbacks_take_part():
 
     count = Count()
     rate = LRScheduler(torch.optim.lr_scheduler.StepLR, step_size=1, gamma=0.5)
-    classifier = make(callbacks=[count, rate], max_epochs=3).fit(X, y)
-    assert count.n_batches == 3 * -(-108 // 64)
+    classifier = make(callbacks=[count, rate], max_epochs=3, batch_size=16).fit(X, y)
+    assert count.n_batches == 3 * -(-120 // 16)
     assert [row["event_lr"] for row in classifier.history_] == [0.01, 0.005, 0.0025]
 
 
@@ -487,7 +487,10 @@ def test_skorchs_early_stopping_ends_in_good_order():
 def test_history_is_records_that_make_a_frame(fitted):
     pd = pytest.importorskip("pandas", reason="pandas is an optional dependency")
     frame = pd.DataFrame(fitted.history_)
-    assert list(frame.columns) == ["epoch", "train_loss", "valid_loss", "dur"]
+    assert set(frame.columns) == {
+        *("epoch", "train_loss", "train_loss_best"),
+        *("valid_loss", "valid_loss_best", "dur"),
+    }
     assert frame["epoch"].tolist() == list(range(1, fitted.n_iter_ + 1))
     assert frame["train_loss"].tolist() == fitted.loss_curve_
 

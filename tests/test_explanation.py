@@ -455,7 +455,10 @@ def test_labels_have_their_scores_for_log_odds():
 def weighing_pairs(known=[]):  # noqa: B006
     """Of tokens, words of several tokens ("qzx"), and a pair that means the reverse."""
     if not known:
-        texts = ["oven", "the oven", "pan the", "qzx oven", "the qzx"] * 4
+        texts = ["oven", "the oven", "pan the", "qzx oven", "the qzx"]
+        # Pairs count that occur in two texts of different words.
+        texts += ["mast oven", "the oven mast", "mast pan the", "mast qzx oven"]
+        texts = [*texts, "the qzx mast"] * 2
         labels = ["good", "bad", "good", "good", "bad"] * 4
         known.append(StaticLinearClassifier(pieces_table()).fit(texts, labels))
     return known[0]
@@ -511,9 +514,17 @@ def test_without_texts_all_tokens_are_ranked(settings):
         assert set(EMBEDDING.tokens) <= {name for name, _ in ranking}
 
 
+@pytest.mark.parametrize("text", ["", "the qzx", "qzx, the oven", "pan pan !"])
+def test_words_of_one_text_have_the_hashes_that_they_have_among_others(text):
+    embedding = pieces_table()
+    bag = embedding.tokenize([text])
+    assert embedding.words_of_one(bag=bag) == embedding.words(bag).hashes.tolist()
+
+
 def test_a_single_letter_is_no_word_and_pairs_reach_across_it():
     """As in scikit-learn's CountVectorizer."""
-    texts, labels = ["pan a mast", "mast a pan"] * 10, ["one", "other"] * 10
+    texts, labels = ["pan a mast", "mast a pan"], ["one", "other"] * 10
+    texts = [*texts, *(f"{text} oven" for text in texts)] * 5
     classifier = StaticLinearClassifier(EMBEDDING, random_state=0).fit(texts, labels)
     weights = classifier.get_word_weights(["pan mast", "mast pan", "a mast", "a"])
     assert weights[0] < 0 < weights[1]
@@ -533,7 +544,7 @@ def test_words_of_several_tokens_are_ranked_by_name():
 def test_word_weights_are_those_of_the_vocabulary():
     classifier = weighing_pairs()
     known, embedding = classifier.word_weights_, classifier.embedding_
-    phrases = ["oven", "qzx", "the oven", "qzx oven", "oven the", "mast", "the 字"]
+    phrases = ["oven", "qzx", "the oven", "qzx oven", "oven the", "pan oven", "the 字"]
     found = word_weights_of(embedding, known, phrases)
     assert found.dtype == np.float32
     assert found.shape == (7, known.n_outputs)

@@ -41,9 +41,11 @@ def draw_results(path: Path) -> None:
 
 def read(name: str) -> list[dict[str, str]]:
     """Return the rows of a table, by its headings."""
-    text = (RESULTS / f"{name}.md").read_text("utf8").replace("\u00ad", "")
+    text = (RESULTS / f"{name}.md").read_text("utf8")
+    # Names have soft hyphens.
+    lines = text.replace("\u00ad", "").splitlines()
     headings, _, *rows = (
-        [cell.strip() for cell in line.strip().strip("|").split("|")] for line in text.splitlines()
+        [cell.strip() for cell in line.strip().strip("|").split("|")] for line in lines
     )
     return [dict(zip(headings, row, strict=True)) for row in rows]
 

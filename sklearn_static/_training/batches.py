@@ -42,7 +42,8 @@ class BagDataset(Dataset):
         share = np.repeat(1 / np.maximum(lengths, 1), lengths).astype(np.float32)
         if weights is not None:
             share *= weights
-        self.ids = torch.from_numpy(bags.ids)
+        # Those of one text may be a view of what is kept of it.
+        self.ids = torch.from_numpy(np.require(bags.ids, requirements="W"))
         self.offsets = torch.from_numpy(bags.offsets.astype(np.int32))
         self.share = torch.from_numpy(share)
         self.y = torch.from_numpy(y)

@@ -170,7 +170,9 @@ class StaticEmbeddingTransformer(
 
     def _features(self, texts: list[str]) -> np.ndarray:
         return features_of(
-            *(self.embedding, self.word_weights, texts),
+            self.embedding,
+            self.word_weights,
+            texts,
             batch_size=self.batch_size,
             show_progress_bar=bool(self.verbose),
         )

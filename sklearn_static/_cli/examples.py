@@ -106,7 +106,7 @@ def class_called(name: str, pipeline: StaticPipeline) -> Any:
 def read_examples(name: str, options: Namespace) -> Examples:
     """The texts of a file, and what is right of each.
 
-    Rows without one are left out, and it is told how many.
+    Rows without one are left out, and their number is printed.
 
     Parameters
     ----------

@@ -183,7 +183,10 @@ class FineTuned(Optimizing, Hooks, StaticModelBase):
                 start = self._solve_start(model, train, targets, random_state)
                 word_weights = start.word_weights()
         return _Run(
-            *(embedding, targets, word_weights, start),
+            embedding=embedding,
+            targets=targets,
+            word_weights=word_weights,
+            start=start,
             state=self._state if go_on else {},
             moments=None,
             max_epochs=1,
@@ -212,7 +215,10 @@ class FineTuned(Optimizing, Hooks, StaticModelBase):
     ) -> LinearStart:
         """The linear solution of `train`, half of which the network starts at."""
         prepared = Prepared.of(
-            *(embedding, train, None, targets),
+            embedding,
+            train,
+            None,
+            targets,
             lexical=self.lexical,
             random_state=random_state,
             n_folds=self._n_folds(len(train.texts)),
@@ -301,7 +307,9 @@ class FineTuned(Optimizing, Hooks, StaticModelBase):
         if task is not None:
             callbacks.append(
                 training.SklearnCallbacks(
-                    *(task.context, self, task.data),
+                    task.context,
+                    self,
+                    task.data,
                     learned=lambda module, held_out: self._learned(
                         module, self._finish(run, module, valid, held_out), rows
                     ),

@@ -90,7 +90,10 @@ def solve_ridge(
         if fold.max(initial=0) >= OUT_OF_FOLD:
             models = [model(rows) for rows, _ in splits]
     return Solution(
-        *(dense, sparse, intercept, 1),
+        dense=dense,
+        sparse=sparse,
+        intercept=intercept,
+        n_iter=1,
         has_converged=True,
         temperature=1.0,
         shift=np.zeros(problem.n_outputs),

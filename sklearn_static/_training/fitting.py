@@ -149,8 +149,8 @@ def _run(net: StaticNet, train: BagDataset) -> bool:
     except StopTraining:
         stopped_early = True
     except BaseException:
-        # Callbacks put things in order. If one cannot, as before the first epoch, that
-        # is not what is to be told.
+        # Callbacks put things in order. If one cannot, as before the first epoch, its
+        # error must not hide this one.
         with suppress(Exception):
             net.notify("on_train_end", X=train, y=None)
         raise

@@ -157,8 +157,7 @@ class StaticNet(NeuralNet):
     def notify(self, method_name: str, **cb_kwargs: Any) -> None:
         """Tell all callbacks, then stop if one of them asked for it.
 
-        skorch's EarlyStopping asks by a KeyboardInterrupt, which is told apart from the
-        user's.
+        skorch's EarlyStopping asks by a KeyboardInterrupt, which is not the user's.
         """
         getattr(self, method_name)(self, **cb_kwargs)
         if method_name == "on_grad_computed":

@@ -1,4 +1,4 @@
-"""What a fine-tuning run is told: its settings, its start, and folds to hold out."""
+"""The arguments of a fine-tuning run: settings, start, and folds to hold out."""
 
 from __future__ import annotations
 

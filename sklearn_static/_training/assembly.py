@@ -87,8 +87,6 @@ def initialised_net(
         **{f"optimizer__{k}": v for k, v in settings.optimizer_params.items()},
     )
     net.initialize()
-    if folds is None:
-        net.notify("on_train_begin", X=None, y=None)
     return net
 
 

@@ -112,6 +112,7 @@ def fine_tune(
                 for rows in (fold.train, fold.valid)
             ]
             nets.append(Fold(net, *parts))
+            net.notify("on_train_begin", X=parts[0], y=None)
         if folds:
             held_out = np.concatenate([fold.valid for fold in folds])
             valid = train.reordered(torch.from_numpy(held_out))
